@@ -1,0 +1,78 @@
+// What goes between Python and the browser: the mirror of lr_widget/widget/protocol.py and of the widget's traits.
+
+export type Status = "idle" | "running" | "paused" | "finished" | "failed";
+export type Possible =
+  | "start"
+  | "stop"
+  | "pause"
+  | "resume"
+  | "set"
+  | "pick"
+  | "choose"
+  | "copy"
+  | "apply"
+  | "code"
+  | "clear";
+export type Setting = "start_lr" | "end_lr" | "num_steps" | "smoothing" | "variable";
+
+export type Command =
+  | { command: "start" | "copy" | "apply" }
+  | { command: "stop" | "pause" | "resume"; run_id: number }
+  | { command: "set"; name: Setting; value: string | number }
+  | { command: "pick"; value: string | number | null }
+  | { command: "choose"; value: string };
+
+export interface Failure {
+  title: string;
+  where: string;
+  hint: string;
+  traceback: string;
+}
+
+export interface Rule {
+  name: string;
+  lr: string;
+  reason: string;
+}
+
+export interface ViewState {
+  run_id: number;
+  is_blocking: boolean;
+  host: string;
+  can: Possible[];
+  note: { kind: "info" | "good" | "warning" | "error"; text: string };
+  progress: { step: number; total: number; text: string };
+  suggested: string;
+  range: string;
+  reason: string;
+  rules: Rule[];
+  selected: string;
+  is_picked: boolean;
+  failure: Failure | null;
+  code: string;
+  bounds: [number, number];
+  margins: { top: number; bottom: number; left: number; right: number };
+}
+
+/** Everything that a view shows. */
+export interface State {
+  start_lr: number;
+  end_lr: number;
+  num_steps: number;
+  smoothing: number;
+  variable: string;
+  rule: string;
+  status: Status;
+  view_state: ViewState;
+}
+
+export const STATE_KEYS = [
+  "start_lr",
+  "end_lr",
+  "num_steps",
+  "smoothing",
+  "variable",
+  "rule",
+  "status",
+  "view_state",
+] as const satisfies readonly (keyof State)[];

@@ -1,0 +1,245 @@
+// One view of the widget: shows a state, turns what the user does into commands. Knows nothing of Jupyter.
+
+import type { Command, Possible, Setting, State } from "./protocol";
+import { positionOf, rateAt, rateAtPixel, rateText, SLIDER_STEP } from "./rates";
+import { findRefs, type Refs } from "./template";
+
+export interface View {
+  /** Where the chart belongs. */
+  chart: HTMLElement;
+  /** Show a state. */
+  show(state: State): void;
+  /** Say something that only this browser knows; empty to show the status of the kernel again. */
+  say(text: string): void;
+}
+
+export function createView(root: HTMLElement, send: (command: Command) => void): View {
+  root.classList.add("lrw");
+  const refs = findRefs(root);
+  let state: State | undefined;
+  let ownWords = "";
+
+  const show = (next: State): void => {
+    state = next;
+    showControls(refs, next);
+    showSettings(refs, next);
+    showResult(refs, next, (value) => send({ command: "choose", value }));
+    showNote(refs, next, ownWords);
+  };
+  const say = (text: string): void => {
+    ownWords = text;
+    if (state !== undefined) {
+      showNote(refs, state, ownWords);
+    }
+  };
+  listenToButtons(refs, () => state, send, say);
+  listenToSettings(refs, () => state, send);
+  listenToPicks(refs, () => state, send);
+  return { chart: refs.chart, show, say };
+}
+
+type CurrentState = () => State | undefined;
+type Send = (command: Command) => void;
+
+function showControls(refs: Refs, { status, view_state: view }: State): void {
+  const isPaused = status === "paused";
+  const can = (...commands: Possible[]): boolean => commands.some((command) => view.can.includes(command));
+  refs.start.disabled = !can("start");
+  refs.stop.disabled = !can("stop");
+  refs.pause.disabled = !can("pause", "resume");
+  refs.pauseIcon.textContent = isPaused ? "▶" : "⏸";
+  refs.pauseText.textContent = isPaused ? "Resume" : "Pause";
+  refs.progress.max = view.progress.total;
+  refs.progress.value = view.progress.step;
+  setText(refs.progressText, view.progress.text);
+  for (const field of [refs.start_lr, refs.end_lr, refs.startSlider, refs.endSlider, refs.num_steps]) {
+    field.disabled = !can("set");
+  }
+  refs.pick.disabled = !can("pick");
+  refs.clear.hidden = !can("clear");
+  refs.copy.disabled = !can("copy");
+  refs.apply.disabled = !can("apply");
+  refs.code.disabled = !can("code");
+}
+
+function showSettings(refs: Refs, state: State): void {
+  setValue(refs.start_lr, rateText(state.start_lr));
+  setValue(refs.end_lr, rateText(state.end_lr));
+  setValue(refs.num_steps, String(state.num_steps));
+  setValue(refs.variable, state.variable);
+  setValue(refs.pick, state.view_state.is_picked ? state.view_state.selected : "");
+  showSlider(refs.startSlider, positionOf(state.start_lr), rateText(state.start_lr));
+  showSlider(refs.endSlider, positionOf(state.end_lr), rateText(state.end_lr));
+  showSlider(refs.smoothing, state.smoothing, String(state.smoothing));
+  setText(refs.smoothingText, state.smoothing.toFixed(2));
+  showBetween(refs);
+}
+
+function showResult(refs: Refs, { rule, view_state: view }: State, choose: (rule: string) => void): void {
+  const hasRate = view.suggested !== "";
+  refs.suggested.replaceChildren();
+  if (hasRate) {
+    const rate = document.createElement("strong");
+    rate.textContent = view.suggested;
+    refs.suggested.append("Suggested ", rate, view.range === "" ? "." : ` (${view.range}).`);
+  }
+  setText(refs.reason, view.reason);
+  showRules(refs, view.rules, rule, view.can.includes("choose"), choose);
+  refs.failure.hidden = view.failure === null;
+  if (view.failure !== null) {
+    setText(refs.failureTitle, view.failure.title);
+    setText(refs.failureWhere, view.failure.where);
+    setText(refs.failureHint, view.failure.hint);
+    setText(refs.failureTraceback, view.failure.traceback);
+  }
+}
+
+function showRules(
+  refs: Refs,
+  rules: State["view_state"]["rules"],
+  chosen: string,
+  isOn: boolean,
+  choose: (rule: string) => void,
+): void {
+  const wanted = JSON.stringify(rules);
+  if (refs.rules.dataset.shown !== wanted) {
+    refs.rules.dataset.shown = wanted;
+    refs.rules.replaceChildren(
+      ...rules.map(({ name, lr, reason }) => {
+        const chip = document.createElement("button");
+        chip.type = "button";
+        chip.className = "lrw-chip";
+        chip.dataset.rule = name;
+        chip.title = reason;
+        chip.textContent = `${name} ${lr}`;
+        chip.addEventListener("click", () => choose(name));
+        return chip;
+      }),
+    );
+  }
+  for (const chip of refs.rules.querySelectorAll("button")) {
+    chip.disabled = !isOn;
+    chip.setAttribute("aria-pressed", String(chip.dataset.rule === chosen));
+  }
+}
+
+function showNote(refs: Refs, { view_state: { note } }: State, ownWords: string): void {
+  refs.note.dataset.kind = ownWords === "" ? note.kind : "info";
+  setText(refs.note, ownWords === "" ? note.text : ownWords);
+}
+
+function showBetween(refs: Refs): void {
+  const share = (slider: HTMLInputElement): number =>
+    (100 * (Number(slider.value) - Number(slider.min))) / (Number(slider.max) - Number(slider.min));
+  refs.between.style.left = `${share(refs.startSlider)}%`;
+  refs.between.style.right = `${100 - share(refs.endSlider)}%`;
+}
+
+function listenToButtons(refs: Refs, current: CurrentState, send: Send, say: (text: string) => void): void {
+  refs.start.addEventListener("click", () => send({ command: "start" }));
+  const runId = (): number => current()?.view_state.run_id ?? 0;
+  refs.stop.addEventListener("click", () => send({ command: "stop", run_id: runId() }));
+  refs.pause.addEventListener("click", () => {
+    send({ command: current()?.status === "paused" ? "resume" : "pause", run_id: runId() });
+  });
+  refs.copy.addEventListener("click", () => send({ command: "copy" }));
+  refs.apply.addEventListener("click", () => send({ command: "apply" }));
+  refs.code.addEventListener("click", () => {
+    const code = current()?.view_state.code ?? "";
+    copyText(code).then(
+      () => say("The code is in the clipboard; paste it into a cell or a script."),
+      () => say("This page may not use the clipboard; copy to the notebook instead."),
+    );
+  });
+}
+
+async function copyText(text: string): Promise<void> {
+  await navigator.clipboard.writeText(text);
+}
+
+function listenToSettings(refs: Refs, current: CurrentState, send: Send): void {
+  const typed: Setting[] = ["start_lr", "end_lr", "num_steps", "variable"];
+  for (const name of typed) {
+    const field = refs[name as "start_lr" | "end_lr" | "num_steps" | "variable"];
+    commitOnEnter(field, () => current() && send({ command: "set", name, value: field.value }));
+  }
+  const slide = (slider: HTMLInputElement, field: HTMLInputElement, name: Setting, limit: () => number): void => {
+    slider.addEventListener("input", () => {
+      const bound = limit();
+      const position = Number(slider.value);
+      slider.value = String(name === "start_lr" ? Math.min(position, bound) : Math.max(position, bound));
+      field.value = rateText(rateAt(Number(slider.value)));
+      slider.setAttribute("aria-valuetext", field.value);
+      showBetween(refs);
+    });
+    slider.addEventListener("change", () => send({ command: "set", name, value: rateAt(Number(slider.value)) }));
+  };
+  // The two thumbs share one track: neither passes the other.
+  slide(refs.startSlider, refs.start_lr, "start_lr", () => Number(refs.endSlider.value) - 2 * SLIDER_STEP);
+  slide(refs.endSlider, refs.end_lr, "end_lr", () => Number(refs.startSlider.value) + 2 * SLIDER_STEP);
+  refs.smoothing.addEventListener("input", () => {
+    setText(refs.smoothingText, Number(refs.smoothing.value).toFixed(2));
+    send({ command: "set", name: "smoothing", value: Number(refs.smoothing.value) });
+  });
+}
+
+function listenToPicks(refs: Refs, current: CurrentState, send: Send): void {
+  commitOnEnter(refs.pick, () => send({ command: "pick", value: refs.pick.value.trim() || null }));
+  refs.clear.addEventListener("click", () => send({ command: "pick", value: null }));
+  refs.chart.addEventListener("click", (event) => {
+    const view = current()?.view_state;
+    if (view === undefined || !view.can.includes("pick")) {
+      return;
+    }
+    const box = refs.chart.getBoundingClientRect();
+    const rate = rateAtPixel(event.clientX - box.left, box.width, view.margins, view.bounds);
+    if (rate !== null) {
+      send({ command: "pick", value: rate });
+    }
+  });
+}
+
+/** Call `commit` when the user is done with a field whose text changed; Escape takes the text back. */
+function commitOnEnter(field: HTMLInputElement, commit: () => void): void {
+  field.addEventListener("input", () => {
+    field.dataset.edited = "yes";
+  });
+  const end = (): void => {
+    if (field.dataset.edited === "yes") {
+      delete field.dataset.edited;
+      commit();
+    }
+  };
+  field.addEventListener("change", end);
+  field.addEventListener("keydown", (event) => {
+    // Jupyter would take Enter and the arrows for commands of its own.
+    event.stopPropagation();
+    if (event.key === "Enter") {
+      end();
+    } else if (event.key === "Escape") {
+      delete field.dataset.edited;
+      field.value = field.dataset.shown ?? "";
+    }
+  });
+}
+
+function setText(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+}
+
+/** Show a value, but never over what the user is just typing. */
+function setValue(field: HTMLInputElement, value: string): void {
+  field.dataset.shown = value;
+  if (field.dataset.edited !== "yes" && field.value !== value) {
+    field.value = value;
+  }
+}
+
+function showSlider(slider: HTMLInputElement, position: number, text: string): void {
+  if (!slider.matches(":active")) {
+    slider.value = String(position);
+  }
+  slider.setAttribute("aria-valuetext", text);
+}

@@ -1,0 +1,88 @@
+// The bridge between anywidget's model and a view.
+
+import "./widget.css";
+import { mountFigure, type WidgetManager } from "./figure";
+import { type Command, STATE_KEYS, type State } from "./protocol";
+import { createView } from "./view";
+
+const PATIENCE_MS = 1500;
+
+interface Model {
+  get(name: string): unknown;
+  on(event: string, callback: (...args: never[]) => void): void;
+  off(event: string, callback: (...args: never[]) => void): void;
+  send(content: unknown): void;
+  widget_manager: WidgetManager & { kernel?: { interrupt?: () => Promise<void> } };
+}
+
+function readState(model: Model): State {
+  return Object.fromEntries(STATE_KEYS.map((key) => [key, model.get(key)])) as unknown as State;
+}
+
+function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
+  const root = document.createElement("div");
+  el.append(root);
+  const waiting = new Map<number, ReturnType<typeof setTimeout>>();
+  let serial = 0;
+
+  const send = (command: Command): void => {
+    const mine = ++serial;
+    view.say("");
+    waiting.set(
+      mine,
+      setTimeout(() => view.say("Waiting for the kernel: it is busy with a cell, or not connected."), PATIENCE_MS),
+    );
+    model.send({ ...command, serial: mine });
+    if (command.command === "stop" && readState(model).view_state.is_blocking) {
+      // The cell that runs the test keeps the kernel from reading messages: interrupt it where the host allows it.
+      model.widget_manager.kernel?.interrupt?.().catch(() => undefined);
+    }
+  };
+  const view = createView(root, send);
+
+  let isPlanned = false;
+  let isGone = false;
+  const update = (): void => {
+    // Several traits change in one message; show them once.
+    if (!isPlanned) {
+      isPlanned = true;
+      queueMicrotask(() => {
+        isPlanned = false;
+        if (!isGone) {
+          view.show(readState(model));
+        }
+      });
+    }
+  };
+  const answered = (content: { done?: number }): void => {
+    if (content.done !== undefined && waiting.has(content.done)) {
+      clearTimeout(waiting.get(content.done));
+      waiting.delete(content.done);
+      if (waiting.size === 0) {
+        view.say("");
+      }
+    }
+  };
+  const events = STATE_KEYS.map((key) => `change:${key}`);
+  for (const event of events) {
+    model.on(event, update);
+  }
+  model.on("msg:custom", answered);
+  view.show(readState(model));
+  const unmount = mountFigure(model.widget_manager, String(model.get("figure")), view.chart);
+
+  return () => {
+    isGone = true;
+    for (const event of events) {
+      model.off(event, update);
+    }
+    model.off("msg:custom", answered);
+    for (const timer of waiting.values()) {
+      clearTimeout(timer);
+    }
+    unmount();
+    root.remove();
+  };
+}
+
+export default { render };

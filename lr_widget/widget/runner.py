@@ -1,0 +1,249 @@
+"""Drives the steps of a range test, in a background thread or blocking, and says when to show what.
+
+A run owns its flags, so a Stop that comes late reaches the run it was meant for and no other.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ..engine import Sweep
+from ..interrupts import uninterrupted
+from ..records import StepRecord
+
+MAX_UPDATES_PER_SECOND = 15.0
+_SHOW_SHARE = 20.0
+"""Showing may take one part in this many of the time: a long curve is shown less often, training hardly waits."""
+_SPEED_WINDOW = 50
+_SHUTDOWN_SECONDS = 10.0
+
+
+@dataclass(eq=False)
+class Run:
+    """One sweep: what it gave so far and the flags to steer it, safe to set from any thread."""
+
+    run_id: int
+    bounds: dict[str, Any]
+    is_blocking: bool
+    steps: list[StepRecord] = field(default_factory=list)
+    stop_reason: str | None = None
+    error: BaseException | None = None
+    seconds: float = 0.0
+    stop_requested: threading.Event = field(default_factory=threading.Event)
+    may_go_on: threading.Event = field(default_factory=threading.Event)
+    finished: threading.Event = field(default_factory=threading.Event)
+    _times: deque[float] = field(default_factory=lambda: deque(maxlen=_SPEED_WINDOW))
+
+    def __post_init__(self) -> None:
+        self.may_go_on.set()
+
+    @property
+    def num_steps(self) -> int:
+        """How many steps were asked for."""
+        return int(self.bounds["num_steps"])
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the last step is done and everything is restored."""
+        return self.stop_reason is not None or self.error is not None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the run waits for :meth:`Runner.resume`."""
+        return not self.may_go_on.is_set() and not self.stop_requested.is_set()
+
+    def add(self, step: StepRecord, seconds: float) -> None:
+        """Write down a step and how long it took."""
+        self.steps.append(step)
+        self.seconds += seconds
+        self._times.append(seconds)
+
+    def steps_per_second(self) -> float | None:
+        """Speed over the last steps, pauses not counted; None before the second step (the first one warms up)."""
+        if len(self.steps) < 2:
+            return None
+        recent = list(self._times)[1:] if len(self.steps) <= _SPEED_WINDOW else list(self._times)
+        return len(recent) / max(sum(recent), 1e-9)
+
+
+class Runner:
+    """Runs one sweep at a time.
+
+    ``make_steps`` makes the generator of a run from its bounds. ``show`` is called at most :data:`MAX_UPDATES_PER_SECOND` times a second with the current run, ``done`` exactly once
+    at its end, when everything is restored already; both in the thread that trains. ``done`` runs under ``lock``, which
+    the owner holds too while it writes: whoever sees the end of a run can start the next one.
+    """
+
+    def __init__(
+        self,
+        lock: AbstractContextManager[object],
+        make_steps: Callable[[dict[str, Any]], Sweep],
+        show: Callable[[Run], None],
+        done: Callable[[Run], None],
+    ) -> None:
+        self._lock = lock
+        self._make_steps = make_steps
+        self._show = show
+        self._done = done
+        self._current: Run | None = None
+        self._thread: threading.Thread | None = None
+        self._run_id = 0
+
+    @property
+    def current(self) -> Run | None:
+        """The run in progress, or None."""
+        return self._current
+
+    def start(self, bounds: dict[str, Any]) -> Run:
+        """Drive the steps in a background thread.
+
+        Raises:
+            RuntimeError: A run is in progress.
+        """
+        run, steps = self._begin(bounds, is_blocking=False)
+        drive = _in_this_torch_context(self._drive)
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(
+            target=context.run, args=(drive, run, steps), name="lr_widget-range-test", daemon=True
+        )
+        self._thread.start()
+        return run
+
+    def run(self, bounds: dict[str, Any]) -> Run:
+        """Drive the steps here and now; a KeyboardInterrupt ends the run and keeps its points.
+
+        Raises:
+            RuntimeError: A run is in progress.
+        """
+        run, steps = self._begin(bounds, is_blocking=True)
+        try:
+            self._drive(run, steps)
+        except KeyboardInterrupt:  # between two statements of ours, or held back until the end was shown
+            steps.close()
+            if not run.finished.is_set():
+                run.stop_reason = "interrupted"
+                self._finish(run)
+        return run
+
+    def stop(self, run_id: int | None = None) -> bool:
+        """Ask the current run to end after its step; False if there is none or ``run_id`` names an earlier one."""
+        run = self._meant(run_id)
+        if run is None:
+            return False
+        run.stop_requested.set()
+        run.may_go_on.set()
+        return True
+
+    def pause(self, run_id: int | None = None) -> bool:
+        """Let the current run wait after its step; False as for :meth:`stop`, or if it is asked to stop already."""
+        run = self._meant(run_id)
+        if run is None or run.stop_requested.is_set():
+            return False
+        run.may_go_on.clear()
+        return True
+
+    def resume(self, run_id: int | None = None) -> bool:
+        """Let a paused run go on; False as for :meth:`stop`."""
+        run = self._meant(run_id)
+        if run is None:
+            return False
+        run.may_go_on.set()
+        return True
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until no run is in progress; False if ``timeout`` seconds were not enough.
+
+        Raises:
+            RuntimeError: Called by the thread that trains, which would wait for itself.
+        """
+        run, thread = self._current, self._thread
+        if run is None:
+            return True
+        if thread is threading.current_thread():
+            raise RuntimeError("the range test cannot wait for itself; call wait() from another thread")
+        return run.finished.wait(timeout)
+
+    def shut_down(self, timeout: float = _SHUTDOWN_SECONDS) -> None:
+        """End the current run and wait, for some time, until everything is restored."""
+        self.stop()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+
+    def _meant(self, run_id: int | None) -> Run | None:
+        run = self._current
+        return run if run is not None and run_id in (None, run.run_id) else None
+
+    def _begin(self, bounds: dict[str, Any], *, is_blocking: bool) -> tuple[Run, Sweep]:
+        with self._lock:
+            if self._current is not None:
+                raise RuntimeError("a range test is running already; stop it or wait for its end before starting another")
+            steps = self._make_steps(bounds)
+            self._run_id += 1
+            self._current = Run(self._run_id, bounds, is_blocking)
+            return self._current, steps
+
+    def _drive(self, run: Run, steps: Sweep) -> None:
+        try:
+            run.stop_reason = self._collect(run, steps)
+        except KeyboardInterrupt as error:
+            run.stop_reason = "interrupted"
+            run.error = None if run.is_blocking else error
+        except BaseException as error:
+            run.error = error
+        self._finish(run)
+
+    def _collect(self, run: Run, steps: Sweep) -> str:
+        next_show = 0.0
+        try:
+            self._show(run)
+            while not run.stop_requested.is_set():
+                begin = time.perf_counter()
+                try:
+                    step = next(steps)
+                except StopIteration as end:
+                    return str(end.value)
+                now = time.perf_counter()
+                run.add(step, now - begin)
+                if now >= next_show:
+                    self._show(run)
+                    cost = time.perf_counter() - now
+                    next_show = now + max(1.0 / MAX_UPDATES_PER_SECOND, _SHOW_SHARE * cost)
+                if run.is_paused:
+                    self._show(run)
+                    run.may_go_on.wait()
+                    self._show(run)
+            return "stopped"
+        finally:
+            steps.close()  # restores everything, whatever happened here
+
+    def _finish(self, run: Run) -> None:
+        try:
+            with uninterrupted(), self._lock:
+                self._current = None
+                self._done(run)
+        finally:
+            run.finished.set()
+
+
+def _in_this_torch_context(drive: Callable[[Run, Sweep], None]) -> Callable[[Run, Sweep], None]:
+    """Give a new thread what torch keeps per thread: the default device, the CUDA device, the grad mode."""
+    device = torch.get_default_device()
+    cuda_device = torch.cuda.current_device() if torch.cuda.is_initialized() else None
+
+    def in_context(run: Run, steps: Sweep) -> None:
+        if torch.get_default_device() != device:
+            torch.set_default_device(device)
+        if cuda_device is not None:
+            torch.cuda.set_device(cuda_device)
+        drive(run, steps)
+
+    return in_context

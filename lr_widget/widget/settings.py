@@ -1,0 +1,84 @@
+"""The traits that a user may set, from Python or from the browser, each with a check that names value and remedy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import traitlets
+
+from .notebook import check_name
+
+
+class Rate(traitlets.TraitType[Any, Any]):
+    """A learning rate: a positive finite number."""
+
+    info_text = "a positive finite number"
+    default_value = 1e-3
+
+    def validate(self, obj: Any, value: Any) -> float | None:
+        """Return the rate as a float; None passes where the trait allows it."""
+        if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+            raise traitlets.TraitError(f"{self.name} must be a number, got {value!r}; give a rate like 3e-4")
+        if not (math.isfinite(value) and value > 0):
+            raise traitlets.TraitError(f"{self.name} must be positive and finite, got {value!r}; give a rate like 3e-4")
+        return float(value)
+
+
+class StepCount(traitlets.TraitType[Any, Any]):
+    """A number of steps: a whole number from 2 on."""
+
+    info_text = "a whole number from 2 on"
+    default_value = 100
+
+    def validate(self, obj: Any, value: Any) -> int:
+        """Return the number as an int; a float with a whole value passes, as JSON knows no difference."""
+        is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_))
+        if not is_number or not math.isfinite(value) or value != int(value) or value < 2:
+            raise traitlets.TraitError(f"{self.name} must be a whole number from 2 on, got {value!r}; 100 is usual")
+        return int(value)
+
+
+class Smoothing(traitlets.TraitType[Any, Any]):
+    """The weight of the past in the running average, in [0, 1)."""
+
+    info_text = "a number in [0, 1)"
+    default_value = 0.9
+
+    def validate(self, obj: Any, value: Any) -> float:
+        """Return the weight as a float."""
+        is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_))
+        if not is_number or not 0.0 <= value < 1.0:
+            raise traitlets.TraitError(f"{self.name} must be in [0, 1), got {value!r}; use 0 for no smoothing")
+        return float(value)
+
+
+class VariableName(traitlets.TraitType[Any, Any]):
+    """The name of a notebook variable."""
+
+    info_text = "a Python identifier"
+    default_value = "lr"
+
+    def validate(self, obj: Any, value: Any) -> str:
+        """Return the name in Python's normal form."""
+        try:
+            return check_name(value)
+        except ValueError as error:
+            raise traitlets.TraitError(str(error)) from None
+
+
+def from_browser(name: str, value: object) -> object:
+    """Read what was typed or dragged: text becomes the number that it says.
+
+    Raises:
+        ValueError: The text says no number.
+    """
+    if name == "variable":
+        return value.strip() if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value.strip().replace(",", "."))
+    except ValueError:
+        raise ValueError(f"{value!r} is not a number; type one like 3e-4") from None

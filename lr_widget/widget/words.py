@@ -1,0 +1,152 @@
+"""What the widget says: pure functions from results to sentences."""
+
+from __future__ import annotations
+
+import math
+import traceback
+from typing import TypedDict
+
+from ..records import StepRecord
+
+_UNTOUCHED = "Model and optimizer are as they were before."
+
+
+class Failure(TypedDict):
+    """An exception of the user's code, as the widget shows it."""
+
+    title: str
+    where: str
+    hint: str
+    traceback: str
+
+
+def rate(lr: float) -> str:
+    """A learning rate in two digits: ``3.2e-03``."""
+    return f"{lr:.1e}"
+
+
+def plain(value: float | str) -> str:
+    """A number as one would type it: ``1e-07``, ``0.01``, ``10``; a name in quotes."""
+    return repr(value) if isinstance(value, str) else f"{value:g}"
+
+
+def progress(step: StepRecord | None, num_steps: int, steps_per_second: float | None) -> str:
+    """The line above the chart: ``step 62 / 100 · lr 7.4e-03 · loss 1.83 · 41 steps/s · 1 s left``."""
+    if step is None:
+        return f"step 0 / {num_steps}"
+    parts = [f"step {step.step} / {num_steps}", f"lr {rate(step.lr)}", f"loss {step.loss:.4g}"]
+    if steps_per_second is not None:
+        parts += [speed(steps_per_second), f"{duration((num_steps - step.step) / steps_per_second)} left"]
+    return " · ".join(parts)
+
+
+def speed(steps_per_second: float) -> str:
+    """Steps a second, or seconds a step where a step takes longer than a second."""
+    if steps_per_second >= 10:
+        return f"{steps_per_second:.0f} steps/s"
+    return f"{steps_per_second:.1f} steps/s" if steps_per_second >= 1 else f"{1 / steps_per_second:.1f} s a step"
+
+
+def duration(seconds: float) -> str:
+    """A time span, in the unit that one would say: ``8 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = math.ceil(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def steps(count: int) -> str:
+    """``1 step``, ``2 steps``."""
+    return f"{count} step" if count == 1 else f"{count} steps"
+
+
+def beginning(*, is_blocking: bool, host: str) -> str:
+    """One sentence while the test runs: how to stop it."""
+    if not is_blocking:
+        return "Running. The kernel stays free; do not train this model elsewhere until the end."
+    stop = "Runtime > Interrupt execution" if host == "colab" else "Stop, or interrupting the kernel,"
+    return f"Running in a cell. {stop} ends the test and keeps the curve."
+
+
+def ending(stop_reason: str, last: StepRecord | None, num_steps: int, seconds: float) -> str:
+    """One sentence on how the test ended, and what that means."""
+    if last is None:
+        return f"Stopped before the first step; there is nothing to show. {_UNTOUCHED}"
+    at = f"step {last.step} of {num_steps}, at a rate of {rate(last.lr)}"
+    took = f"{seconds:.1f} s"
+    sentences = {
+        "completed": f"Done: {steps(last.step)} in {took}.",
+        "diverged": f"Done in {took}: the loss exploded at {at}, so the test ended there.",
+        "non_finite": f"Done in {took}: the loss became {last.loss} at {at}, so the test ended there.",
+        "stopped": f"Stopped at {at}; the curve so far is kept.",
+        "interrupted": f"Interrupted at {at}; the curve so far is kept.",
+        "exhausted": f"The data ended at {at}; the curve so far is kept.",
+    }
+    return f"{sentences.get(stop_reason, f'Ended ({stop_reason}) at {at}.')} {_UNTOUCHED}"
+
+
+def failure(error: BaseException, last: StepRecord | None) -> Failure:
+    """The error of the user's code: what it is, where in the sweep, what to do, and the full traceback."""
+    name = type(error).__name__
+    notes = [str(note) for note in getattr(error, "__notes__", ())]
+    after = f"It came right after step {last.step} (rate {rate(last.lr)})." if last else "It came in the first step."
+    return {
+        "title": f"{name}: {error}" if str(error) else name,
+        "where": " ".join(notes) or after,
+        "hint": _hint(name),
+        "traceback": "".join(traceback.format_exception(type(error), error, error.__traceback__)),
+    }
+
+
+def _hint(name: str) -> str:
+    if name == "RestoreError":
+        return "Make the model and the optimizer anew before you go on."
+    if name == "OutOfMemoryError":
+        return f"{_UNTOUCHED} Use a smaller batch, or snapshot_device='cpu', and run again."
+    return f"{_UNTOUCHED} Correct the code that the traceback names, run its cell, make the widget anew and run again."
+
+
+WHILE_RUNNING = "The suggestion comes when the test ends."
+
+
+def before_run(start_lr: float, end_lr: float, num_steps: int) -> str:
+    """What stands where the suggestion will be."""
+    return (
+        f"Run trains for {steps(num_steps)} while the rate grows from {plain(start_lr)} to {plain(end_lr)}, then puts "
+        "the model back as it was and suggests a rate."
+    )
+
+
+def sentence(error: Exception) -> str:
+    """An error's message as a sentence: a capital first, a full stop last."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def range_text(low: float | None, high: float | None) -> str:
+    """The range around a suggestion, or nothing where the rule knows none."""
+    return "" if low is None or high is None else f"{rate(low)} … {rate(high)}"
+
+
+def code(start_lr: float, end_lr: float, num_steps: int, lr: float) -> str:
+    """The test and the choice as a script would write them."""
+    return (
+        "from lr_widget import range_test\n\n"
+        "records = range_test(\n"
+        "    model, optimizer, loss_fn, train_data,\n"
+        f"    start_lr={plain(start_lr)}, end_lr={plain(end_lr)}, num_steps={num_steps},\n"
+        ")\n"
+        f"lr = {rate(lr)}\n"
+        "for group in optimizer.param_groups:\n"
+        '    group["lr"] = lr\n'
+    )
+
+
+def summary(start_lr: float, end_lr: float, num_steps: int, status: str, lr: float | None, reason: str) -> str:
+    """The widget in one line, for where it cannot be shown."""
+    test = f"learning-rate range test, {plain(start_lr)} to {plain(end_lr)} in {steps(num_steps)}, {status}"
+    if lr is not None:
+        return f"LRFinderWidget({test}; selected lr = {rate(lr)}: {reason})"
+    return f"LRFinderWidget({test})"

@@ -1,0 +1,225 @@
+"""A real JupyterLab on a free loopback port, and a real browser that drives it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+SERVER_START_S = 90
+WAIT_MS = 60_000
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class Lab:
+    """The running server."""
+
+    def __init__(self, url: str, token: str, root: Path) -> None:
+        self.url = url
+        self.token = token
+        self.root = root
+
+    def write(self, cells: list[str]) -> str:
+        """Put a notebook of these code cells into the server's folder and return its name."""
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        name = f"{secrets.token_hex(4)}.ipynb"
+        nbformat.write(notebook, self.root / name)
+        return name
+
+
+class Notebook:
+    """A notebook open in JupyterLab, with the widgets in it."""
+
+    def __init__(self, page: Page, lab: Lab, name: str) -> None:
+        self.page = page
+        self.lab = lab
+        self.name = name
+
+    def open(self) -> None:
+        """Load JupyterLab with this notebook alone."""
+        self.page.goto(f"{self.lab.url}/lab/tree/{self.name}?token={self.lab.token}&reset")
+        self.page.wait_for_function("() => window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell')")
+        self.wait_for_kernel()
+
+    def wait_for_kernel(self) -> None:
+        """Wait until the notebook has an idle kernel."""
+        self.page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+        )
+
+    def command(self, name: str) -> None:
+        """Execute a command of JupyterLab without waiting for its end."""
+        self.page.evaluate("name => { window.jupyterapp.commands.execute(name); }", name)
+
+    def run_all(self) -> None:
+        """Run all cells, without waiting for their end."""
+        self.command("notebook:run-all-cells")
+
+    def run_cell(self, index: int) -> None:
+        """Run one cell, without waiting for its end."""
+        self.page.evaluate(
+            """index => {
+                const content = window.jupyterapp.shell.currentWidget.content;
+                content.activeCellIndex = index;
+                content.deselectAll();
+                window.jupyterapp.commands.execute('notebook:run-cell');
+            }""",
+            index,
+        )
+
+    def output(self, index: int) -> Locator:
+        """The outputs of a cell."""
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-OutputArea-output")
+
+    def ask(self, expression: str) -> str:
+        """Evaluate an expression in the kernel, past the notebook's cells, and return its ``str``."""
+        return str(
+            self.page.evaluate(
+                """async expression => {
+                    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+                    const code = '';
+                    const asked = kernel.requestExecute(
+                        {code, silent: true, user_expressions: {answer: `str(${expression})`}});
+                    const reply = await asked.done;
+                    const answer = reply.content.user_expressions.answer;
+                    return answer.data ? answer.data['text/plain'] : answer.evalue;
+                }""",
+                expression,
+            )
+        ).strip("'\"")
+
+    @property
+    def widget(self) -> Locator:
+        """The widget, which there must be one of."""
+        return self.page.locator(".lrw")
+
+    def ref(self, name: str) -> Locator:
+        """A part of the widget."""
+        return self.widget.locator(f'[data-ref="{name}"]')
+
+    def curve_points(self) -> int:
+        """How many points the drawn smoothed curve has."""
+        return int(
+            self.page.evaluate(
+                """() => Math.max(0, ...[...document.querySelectorAll('.lrw .bqplot path.line')]
+                    .map(path => (path.getAttribute('d') ?? '').split('L').length - 1))"""
+            )
+        )
+
+    def wait_for(self, condition: str, argument: Any = None) -> None:
+        """Wait until a JavaScript function gives a true answer."""
+        self.page.wait_for_function(condition, arg=argument)
+
+    def wait_for_note(self, text: str) -> None:
+        """Wait until the status line has this text."""
+        self.ref("note").filter(has_text=text).wait_for()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    root = tmp_path_factory.mktemp("notebooks")
+    private = tmp_path_factory.mktemp("jupyter")
+    port, token = _free_port(), secrets.token_hex(16)
+    environment = os.environ | {
+        f"JUPYTER_{kind}_DIR": str(private / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")
+    }
+    environment |= {"JUPYTERLAB_SETTINGS_DIR": str(private / "settings"), "IPYTHONDIR": str(private / "ipython")}
+    environment |= {"JUPYTERLAB_WORKSPACES_DIR": str(private / "workspaces")}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
+    command += [f"--IdentityProvider.token={token}", "--expose-app-in-browser", f"--ServerApp.root_dir={root}"]
+    log_path = private / "server.log"
+    with log_path.open("w") as log:
+        server = subprocess.Popen(
+            command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_up(server, f"{url}/api/status?token={token}", log_path)
+            yield Lab(url, token, root)
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(timeout=30)
+
+
+def _wait_until_up(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + SERVER_START_S
+    while time.monotonic() < deadline:
+        assert server.poll() is None, f"JupyterLab ended while starting:\n{log.read_text()}"
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"JupyterLab was not up within {SERVER_START_S} s:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    found = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook]]:
+    """Opens a notebook of the given code cells in a browser window of its own."""
+    contexts = []
+
+    def open_(cells: list[str], **options: Any) -> Notebook:
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 1000}} | options))
+        context.set_default_timeout(WAIT_MS)
+        contexts.append(context)
+        notebook = Notebook(context.new_page(), lab, lab.write(cells))
+        notebook.open()
+        return notebook
+
+    yield open_
+    for context in contexts:
+        context.close()
+    _shut_kernels(lab)
+
+
+def _shut_kernels(lab: Lab) -> None:
+    import json
+
+    headers = {"Authorization": f"token {lab.token}"}
+    with urllib.request.urlopen(urllib.request.Request(f"{lab.url}/api/sessions", headers=headers), timeout=30) as reply:
+        sessions = json.load(reply)
+    for session in sessions:
+        request = urllib.request.Request(f"{lab.url}/api/sessions/{session['id']}", headers=headers, method="DELETE")
+        with urllib.request.urlopen(request, timeout=30):
+            pass
