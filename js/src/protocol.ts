@@ -42,9 +42,7 @@ export interface ViewState {
   can: Possible[];
   note: { kind: "info" | "good" | "warning" | "error"; text: string };
   progress: { step: number; total: number; text: string };
-  suggested: string;
-  range: string;
-  reason: string;
+  suggestion: { lr: string; range: string; reason: string };
   rules: Rule[];
   selected: string;
   is_picked: boolean;

@@ -5,25 +5,32 @@ import { SLIDER_MAX, SLIDER_MIN, SLIDER_STEP } from "./rates";
 const slider = `type="range" min="${SLIDER_MIN}" max="${SLIDER_MAX}" step="${SLIDER_STEP}"`;
 const text = `type="text" spellcheck="false" autocomplete="off"`;
 
+// Drawn rather than typed: not every font has these signs.
+const icon = (path: string, ref = ""): string =>
+  `<svg viewBox="0 0 10 10" width="10" height="10" aria-hidden="true"><path ${ref} d="${path}"></path></svg>`;
+export const PLAY = "M2 1 L9 5 L2 9 Z";
+export const PAUSE = "M2 1 H4 V9 H2 Z M6 1 H8 V9 H6 Z";
+const STOP = "M1.5 1.5 H8.5 V8.5 H1.5 Z";
+
 export const TEMPLATE = `
 <div class="lrw-bar">
   <div class="lrw-buttons" role="group" aria-label="Range test">
-    <button type="button" class="lrw-primary" data-ref="start"><span aria-hidden="true">▶</span> Run</button>
-    <button type="button" data-ref="pause"><span aria-hidden="true" data-ref="pauseIcon">⏸</span> <span data-ref="pauseText">Pause</span></button>
-    <button type="button" data-ref="stop"><span aria-hidden="true">■</span> Stop</button>
+    <button type="button" class="lrw-primary" data-ref="start">${icon(PLAY)}Run</button>
+    <button type="button" data-ref="pause">${icon(PAUSE, `data-ref="pauseIcon"`)}<span data-ref="pauseText">Pause</span></button>
+    <button type="button" data-ref="stop">${icon(STOP)}Stop</button>
   </div>
   <div class="lrw-progress-text" data-ref="progressText"></div>
 </div>
 <progress class="lrw-progress" data-ref="progress" aria-label="Progress of the range test"></progress>
 <div class="lrw-settings">
-  <label class="lrw-field">start <input ${text} inputmode="decimal" size="7" data-ref="start_lr" aria-label="Start learning rate"></label>
+  <label class="lrw-field">start <input ${text} inputmode="decimal" data-ref="start_lr" aria-label="Start learning rate"></label>
   <div class="lrw-range" data-ref="range">
     <div class="lrw-range-between" data-ref="between"></div>
     <input ${slider} data-ref="startSlider" aria-label="Start learning rate, logarithmic slider">
     <input ${slider} data-ref="endSlider" aria-label="End learning rate, logarithmic slider">
   </div>
-  <label class="lrw-field"><input ${text} inputmode="decimal" size="7" data-ref="end_lr" aria-label="End learning rate"> end</label>
-  <label class="lrw-field lrw-steps">steps <input ${text} inputmode="numeric" size="5" data-ref="num_steps" aria-label="Number of steps"></label>
+  <label class="lrw-field"><input ${text} inputmode="decimal" data-ref="end_lr" aria-label="End learning rate"> end</label>
+  <label class="lrw-field lrw-steps">steps <input ${text} inputmode="numeric" data-ref="num_steps" aria-label="Number of steps"></label>
   <label class="lrw-field lrw-smoothing">smoothing
     <input type="range" min="0" max="0.99" step="0.01" data-ref="smoothing" aria-label="Smoothing of the curve">
     <output data-ref="smoothingText"></output></label>
@@ -34,17 +41,17 @@ export const TEMPLATE = `
     <strong data-ref="failureTitle"></strong>
     <p data-ref="failureWhere"></p>
     <p data-ref="failureHint"></p>
-    <details><summary>Full traceback</summary><pre data-ref="failureTraceback" tabindex="0"></pre></details>
+    <details data-ref="failureDetails"><summary>Full traceback</summary><pre data-ref="failureTraceback" tabindex="0"></pre></details>
   </div>
-  <p class="lrw-suggestion"><span data-ref="suggested"></span> <span data-ref="reason"></span></p>
+  <p class="lrw-suggestion"><span data-ref="suggestedRate">Suggested <strong data-ref="suggested"></strong><span data-ref="suggestedRange"></span> </span><span data-ref="reason"></span></p>
   <div class="lrw-choices">
     <div class="lrw-rules" role="group" aria-label="Suggestion rule" data-ref="rules"></div>
-    <label class="lrw-field lrw-pick">your pick <input ${text} inputmode="decimal" size="8" placeholder="none" data-ref="pick" aria-label="Your own learning rate">
-    <button type="button" class="lrw-clear" data-ref="clear" aria-label="Take the pick back">×</button></label>
+    <div class="lrw-field"><label class="lrw-field">your pick <input ${text} inputmode="decimal" placeholder="none" data-ref="pick" aria-label="Your own learning rate"></label>
+    <button type="button" class="lrw-clear" data-ref="clear" aria-label="Take the pick back">×</button></div>
   </div>
 </div>
 <div class="lrw-actions">
-  <label class="lrw-field">variable <input ${text} size="8" data-ref="variable" aria-label="Name of the notebook variable"></label>
+  <label class="lrw-field">variable <input ${text} data-ref="variable" aria-label="Name of the notebook variable"></label>
   <button type="button" data-ref="copy">Copy to notebook</button>
   <button type="button" data-ref="apply">Apply to optimizer</button>
   <button type="button" data-ref="code">Copy code</button>
@@ -58,7 +65,7 @@ export type Refs = ReturnType<typeof findRefs>;
 /** Fill `root` with the controls and find them. */
 export function findRefs(root: HTMLElement) {
   root.innerHTML = TEMPLATE;
-  const find = <T extends HTMLElement>(name: string): T => {
+  const find = <T extends Element = HTMLElement>(name: string): T => {
     const element = root.querySelector<T>(`[data-ref="${name}"]`);
     if (element === null) {
       throw new Error(`the template has no element ${name}`);
@@ -70,7 +77,7 @@ export function findRefs(root: HTMLElement) {
   return {
     start: button("start"),
     pause: button("pause"),
-    pauseIcon: find("pauseIcon"),
+    pauseIcon: find<SVGPathElement>("pauseIcon"),
     pauseText: find("pauseText"),
     stop: button("stop"),
     progress: find<HTMLProgressElement>("progress"),
@@ -88,8 +95,11 @@ export function findRefs(root: HTMLElement) {
     failureTitle: find("failureTitle"),
     failureWhere: find("failureWhere"),
     failureHint: find("failureHint"),
+    failureDetails: find("failureDetails"),
     failureTraceback: find("failureTraceback"),
+    suggestedRate: find("suggestedRate"),
     suggested: find("suggested"),
+    suggestedRange: find("suggestedRange"),
     reason: find("reason"),
     rules: find("rules"),
     pick: input("pick"),

@@ -2,7 +2,7 @@
 
 import type { Command, Possible, Setting, State } from "./protocol";
 import { positionOf, rateAt, rateAtPixel, rateText, SLIDER_STEP } from "./rates";
-import { findRefs, type Refs } from "./template";
+import { findRefs, PAUSE, PLAY, type Refs } from "./template";
 
 export interface View {
   /** Where the chart belongs. */
@@ -35,6 +35,7 @@ export function createView(root: HTMLElement, send: (command: Command) => void):
   listenToButtons(refs, () => state, send, say);
   listenToSettings(refs, () => state, send);
   listenToPicks(refs, () => state, send);
+  listenToTraceback(refs);
   return { chart: refs.chart, show, say };
 }
 
@@ -47,7 +48,7 @@ function showControls(refs: Refs, { status, view_state: view }: State): void {
   refs.start.disabled = !can("start");
   refs.stop.disabled = !can("stop");
   refs.pause.disabled = !can("pause", "resume");
-  refs.pauseIcon.textContent = isPaused ? "▶" : "⏸";
+  refs.pauseIcon.setAttribute("d", isPaused ? PLAY : PAUSE);
   refs.pauseText.textContent = isPaused ? "Resume" : "Pause";
   refs.progress.max = view.progress.total;
   refs.progress.value = view.progress.step;
@@ -76,14 +77,11 @@ function showSettings(refs: Refs, state: State): void {
 }
 
 function showResult(refs: Refs, { rule, view_state: view }: State, choose: (rule: string) => void): void {
-  const hasRate = view.suggested !== "";
-  refs.suggested.replaceChildren();
-  if (hasRate) {
-    const rate = document.createElement("strong");
-    rate.textContent = view.suggested;
-    refs.suggested.append("Suggested ", rate, view.range === "" ? "." : ` (${view.range}).`);
-  }
-  setText(refs.reason, view.reason);
+  const { lr, range, reason } = view.suggestion;
+  refs.suggestedRate.hidden = lr === "";
+  setText(refs.suggested, lr);
+  setText(refs.suggestedRange, range === "" ? "." : ` (${range}).`);
+  setText(refs.reason, reason);
   showRules(refs, view.rules, rule, view.can.includes("choose"), choose);
   refs.failure.hidden = view.failure === null;
   if (view.failure !== null) {
@@ -150,6 +148,13 @@ function listenToButtons(refs: Refs, current: CurrentState, send: Send, say: (te
       () => say("The code is in the clipboard; paste it into a cell or a script."),
       () => say("This page may not use the clipboard; copy to the notebook instead."),
     );
+  });
+}
+
+function listenToTraceback(refs: Refs): void {
+  // The last lines of a traceback say what happened.
+  refs.failureDetails.addEventListener("toggle", () => {
+    refs.failureTraceback.scrollTop = refs.failureTraceback.scrollHeight;
   });
 }
 

@@ -30,7 +30,8 @@ class Arguments:
 
     def steps(self, bounds: dict[str, Any]) -> Sweep:
         """Make the generator of a run; it changes nothing before its first step."""
-        return iter_range_test(*self.positional, **self.keywords, **bounds)
+        model, optimizer, loss_fn, train_data = self.positional
+        return iter_range_test(model, optimizer, loss_fn, train_data, **self.keywords, **bounds)
 
     def collect(self, steps: list[StepRecord], stop_reason: str, bounds: dict[str, Any]) -> LRRecords:
         """Make the records of a run."""

@@ -12,7 +12,7 @@ import bqplot
 import numpy as np
 from ipywidgets import Layout
 
-from .curves import Array, lr_ticks, thin, y_limits
+from .curves import Array, loss_ticks, lr_ticks, thin, y_limits
 
 HEIGHT_PX = 300
 MARGIN_PX = {"top": 12, "bottom": 44, "left": 64, "right": 20}
@@ -23,8 +23,11 @@ _EARLIER_COLOR = "#8a8f98"
 _SUGGESTION_COLOR = "#d9730d"
 _PICK_COLOR = "#a13fc4"
 MAX_EARLIER_RUNS = 4
-_LABEL_ROOM = 0.75
+_LABEL_ROOM = 0.6
 """From this part of the x axis on, a label stands to the left of its line."""
+
+Curve = tuple[Array, Array, Array]
+"""Rates, raw losses, smoothed losses."""
 
 
 class Chart:
@@ -35,19 +38,19 @@ class Chart:
         self._y = bqplot.LinearScale(min=0.0, max=1.0, allow_padding=False)
         self._unit = bqplot.LinearScale(min=0.0, max=1.0, allow_padding=False)
         self._x_axis = bqplot.Axis(
-            scale=self._x, label="learning rate", tick_format="~g", grid_lines="solid", label_offset="34px"
+            scale=self._x, label="learning rate", tick_format="~e", grid_lines="solid", label_offset="34px"
         )
         self._y_axis = bqplot.Axis(
             scale=self._y,
             orientation="vertical",
             label="loss",
             grid_lines="solid",
-            num_ticks=6,
             tick_format="~g",
+            visible=False,  # no loss, no ticks
             label_offset="46px",
         )
         self._earlier = [self._line(_EARLIER_COLOR, 1.2, 0.65) for _ in range(MAX_EARLIER_RUNS)]
-        self._raw = self._line(_LOSS_COLOR, 1.2, 0.35)
+        self._raw = self._line(_LOSS_COLOR, 1.2, 0.45)
         self._smoothed = self._line(_LOSS_COLOR, 2.6, 1.0)
         self._range = self._band(_SUGGESTION_COLOR)
         scales = {"x": self._x, "y": self._unit}
@@ -78,24 +81,22 @@ class Chart:
         self.bounds = (low, high)
         with self._x.hold_sync():
             self._x.min, self._x.max = low, high
-        with self._x_axis.hold_sync():
-            self._x_axis.tick_values = lr_ticks(low, high)
+        self._x_axis.tick_values = lr_ticks(low, high)
 
-    def show_curves(
-        self, lrs: Array, raw: Array, smoothed: Array, earlier: Sequence[tuple[Array, Array, Array]] = ()
-    ) -> None:
-        """Draw the current curve over the latest of the earlier ones, each as rates, raw and smoothed losses."""
-        earlier = list(earlier)[-MAX_EARLIER_RUNS:]
-        self._draw(self._raw, lrs, raw)
-        self._draw(self._smoothed, lrs, smoothed)
-        for mark, curve in zip(self._earlier, [*earlier, *[None] * MAX_EARLIER_RUNS], strict=False):
-            self._draw(mark, *((curve[0], curve[2]) if curve is not None else (np.array([]), np.array([]))))
+    def show_current(self, lrs: Array, raw: Array, smoothed: Array, earlier: Sequence[Curve] = ()) -> None:
+        """Draw the current curve, with a y axis that suits the earlier ones, too."""
         limits = [y_limits(*curve[1:]) for curve in ((lrs, raw, smoothed), *earlier)]
         known = [limit for limit in limits if limit is not None]
-        if known:
-            with self._y.hold_sync():
-                self._y.min = min(low for low, _ in known)
-                self._y.max = max(high for _, high in known)
+        if known:  # before the curves: in the other order, the browser would draw beyond the old limits
+            self._show_limits(min(low for low, _ in known), max(high for _, high in known))
+        self._draw(self._raw, lrs, raw)
+        self._draw(self._smoothed, lrs, smoothed)
+
+    def show_earlier(self, earlier: Sequence[Curve]) -> None:
+        """Draw up to :data:`MAX_EARLIER_RUNS` earlier curves, thin."""
+        nothing = (np.array([]), np.array([]), np.array([]))
+        for mark, (lrs, _, smoothed) in zip(self._earlier, [*earlier, *[nothing] * MAX_EARLIER_RUNS], strict=False):
+            self._draw(mark, lrs, smoothed)
 
     def show_suggestion(self, lr: float | None, low: float | None = None, high: float | None = None) -> None:
         """Mark the suggested rate and the range around it, or nothing for None."""
@@ -115,6 +116,13 @@ class Chart:
             for part in (*self.figure.marks, *self.figure.axes, self._x, self._y, self._unit, self.figure.scale_x):
                 closing.callback(part.close)
             closing.callback(self.figure.close)
+
+    def _show_limits(self, low: float, high: float) -> None:
+        with self._y.hold_sync():
+            self._y.min, self._y.max = low, high
+        with self._y_axis.hold_sync():
+            self._y_axis.tick_values = loss_ticks(low, high)
+            self._y_axis.visible = True
 
     def _line(self, color: str, width: float, opacity: float) -> bqplot.Lines:
         return bqplot.Lines(

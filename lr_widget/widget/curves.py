@@ -99,7 +99,17 @@ def y_limits(raw: Array, smoothed: Array) -> tuple[float, float] | None:
         height = highest - low
     high = min(highest, top + _TAIL_ROOM * height)
     pad = _MARGIN * (high - low) or _MARGIN * abs(high) or 1.0
-    return low - pad, high + pad
+    # Losses that are never negative should not look as if they could be; yet zero stands clear of the x axis.
+    return (max(-0.5 * pad, low - pad) if low >= 0.0 else low - pad), high + pad
+
+
+def loss_ticks(low: float, high: float, max_ticks: int = 6) -> Array:
+    """Tick losses between two bounds, at most so many, 1, 2 or 5 times a power of ten apart."""
+    rough = (high - low) / max_ticks
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= rough * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return np.array([float(f"{k * step:.12g}") for k in range(first, last + 1)])
 
 
 def lr_ticks(low: float, high: float, max_ticks: int = 10) -> Array:

@@ -14,10 +14,9 @@ SETTINGS = ("start_lr", "end_lr", "num_steps", "smoothing", "variable")
 
 @dataclass(frozen=True)
 class Command:
-    """A click or an entry. ``run_id`` is the run that the browser showed then; ``serial`` is answered when it is done."""
+    """A click or an entry; ``run_id`` is the run that the browser showed then."""
 
     command: CommandName
-    serial: int | None
     run_id: int | None
     name: str
     value: object
@@ -34,7 +33,7 @@ def parse(content: Any) -> Command:
     name = content.get("name", "")
     if not isinstance(name, str) or (content["command"] == "set" and name not in SETTINGS):
         raise ValueError(f"{name!r} is no setting of this widget; the message was ignored")
-    return Command(content["command"], _whole(content, "serial"), _whole(content, "run_id"), name, content.get("value"))
+    return Command(content["command"], _whole(content, "run_id"), name, content.get("value"))
 
 
 def _whole(content: dict[str, Any], key: str) -> int | None:
@@ -42,10 +41,13 @@ def _whole(content: dict[str, Any], key: str) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+Kind = Literal["info", "good", "warning", "error"]
+
+
 class Note(TypedDict):
     """The status line."""
 
-    kind: Literal["info", "good", "warning", "error"]
+    kind: Kind
     text: str
 
 
@@ -65,6 +67,14 @@ class Rule(TypedDict):
     reason: str
 
 
+class Suggested(TypedDict):
+    """The suggestion in words; ``lr`` is empty where there is none."""
+
+    lr: str
+    range: str
+    reason: str
+
+
 class View(TypedDict):
     """Everything that the browser shows beyond the settings; made in Python as a whole, shown as it is."""
 
@@ -74,9 +84,7 @@ class View(TypedDict):
     can: list[str]
     note: Note
     progress: Progress
-    suggested: str
-    range: str
-    reason: str
+    suggestion: Suggested
     rules: list[Rule]
     selected: str
     is_picked: bool

@@ -78,9 +78,10 @@ class Run:
 class Runner:
     """Runs one sweep at a time.
 
-    ``make_steps`` makes the generator of a run from its bounds. ``show`` is called at most :data:`MAX_UPDATES_PER_SECOND` times a second with the current run, ``done`` exactly once
-    at its end, when everything is restored already; both in the thread that trains. ``done`` runs under ``lock``, which
-    the owner holds too while it writes: whoever sees the end of a run can start the next one.
+    ``make_steps`` makes the generator of a run from its bounds. ``show`` is called with the current run at most
+    :data:`MAX_UPDATES_PER_SECOND` times a second, ``done`` once at its end, when everything is restored; both in the
+    thread that trains. ``done`` runs under ``lock``, which the owner holds too while it writes: whoever sees the end of
+    a run can start the next one.
     """
 
     def __init__(
@@ -185,7 +186,9 @@ class Runner:
     def _begin(self, bounds: dict[str, Any], *, is_blocking: bool) -> tuple[Run, Sweep]:
         with self._lock:
             if self._current is not None:
-                raise RuntimeError("a range test is running already; stop it or wait for its end before starting another")
+                raise RuntimeError(
+                    "a range test is running already; stop it or wait for its end before starting another"
+                )
             steps = self._make_steps(bounds)
             self._run_id += 1
             self._current = Run(self._run_id, bounds, is_blocking)

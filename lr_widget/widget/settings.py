@@ -69,16 +69,22 @@ class VariableName(traitlets.TraitType[Any, Any]):
 
 
 def from_browser(name: str, value: object) -> object:
-    """Read what was typed or dragged: text becomes the number that it says.
+    """Read what was typed or dragged: text becomes the number that it says, no text a rate that is not picked.
 
     Raises:
         ValueError: The text says no number.
     """
-    if name == "variable":
-        return value.strip() if isinstance(value, str) else value
     if not isinstance(value, str):
         return value
+    text = value.strip()
+    if name == "variable":
+        return text
+    if name == "selected_lr" and not text:
+        return None
     try:
-        return float(value.strip().replace(",", "."))
+        return float(text.replace(",", "."))
     except ValueError:
-        raise ValueError(f"{value!r} is not a number; type one like 3e-4") from None
+        raise ValueError(f"{name} must be a number, got {value!r}; type one like {_LIKE.get(name, '3e-4')}") from None
+
+
+_LIKE = {"num_steps": "100", "smoothing": "0.9"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..suggest import Suggestion
 from . import protocol, words
@@ -32,6 +32,16 @@ def progress(run: Run | None, num_steps: int) -> protocol.Progress:
     speed = run.steps_per_second() if not run.has_ended else None
     text = words.progress(last, run.num_steps, speed)
     return {"step": last.step if last else 0, "total": run.num_steps, "text": text}
+
+
+def suggestion(run: Run | None, suggested: Suggestion | None, bounds: dict[str, Any]) -> protocol.Suggested:
+    """The suggestion with its reason, or what to expect in its place."""
+    if run is not None:
+        return {"lr": "", "range": "", "reason": words.WHILE_RUNNING}
+    if suggested is None:
+        return {"lr": "", "range": "", "reason": words.before_run(**bounds)}
+    lr = "" if suggested.lr is None else words.rate(suggested.lr)
+    return {"lr": lr, "range": words.range_text(suggested.low, suggested.high), "reason": suggested.reason}
 
 
 def rules(suggestions: dict[str, Suggestion]) -> list[protocol.Rule]:

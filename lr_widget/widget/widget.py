@@ -6,6 +6,7 @@ happens. One lock makes sure that the thread that trains and the thread that han
 
 from __future__ import annotations
 
+import html
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,13 +18,13 @@ import traitlets
 from ipywidgets import DOMWidget, widget_serialization
 
 from .. import suggest
-from ..errors import LRWidgetError, NotebookError
+from ..errors import NotebookError
 from ..records import LRRecords
 from ..suggest import Suggestion
-from . import notebook, protocol, settings, view, words
+from . import commands, notebook, protocol, settings, view, words
 from .arguments import SWEEP, Arguments, split_keywords
-from .chart import MARGIN_PX, Chart
-from .curves import GrowingCurve
+from .chart import MARGIN_PX
+from .picture import Picture
 from .runner import Run, Runner
 
 _STATIC = Path(__file__).parent / "static"
@@ -92,16 +93,15 @@ class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget sh
         self._arguments = Arguments((model, optimizer, loss_fn, train_data), fixed)
         self._arguments.steps(sweep).close()  # checks everything, changes nothing
         self._lock = threading.RLock()
-        self._runner = Runner(self._lock, self._arguments.steps, self._show_run, self._end_run)
-        self._curve = GrowingCurve(smoothing)
+        self.runner = Runner(self._lock, self._arguments.steps, self._show_run, self._end_run)
+        self._picture = Picture(sweep["start_lr"], sweep["end_lr"], smoothing)
         self._suggestions: dict[str, Suggestion] = {}
         self._shown_run: Run | None = None
         self._is_picked = self._is_selecting = False
         self._failure: words.Failure | None = None
         self._note: protocol.Note = {"kind": "info", "text": "Ready."}
-        self._chart = Chart(sweep["start_lr"], sweep["end_lr"])
         self._is_open = False
-        super().__init__(figure=self._chart.figure, variable=variable, smoothing=smoothing, **sweep)
+        super().__init__(figure=self._picture.figure, variable=variable, smoothing=smoothing, **sweep)
         self._is_open = True
         self._refresh()
         self.on_msg(self._on_message)
@@ -117,7 +117,7 @@ class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget sh
         Raises:
             RuntimeError: A test is running already.
         """
-        run = self._runner.run(self._bounds())
+        run = self.runner.run(self._bounds())
         if run.error is not None:
             raise run.error
         if self.records is not None and run.steps:
@@ -133,29 +133,29 @@ class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget sh
             RuntimeError: A test is running already.
         """
         if notebook.current_host() == "colab":
-            self._runner.run(self._bounds())
+            self.runner.run(self._bounds())
             return
         with self._lock:  # the thread cannot show anything before the start is shown
-            self._show_run(self._runner.start(self._bounds()))
+            self._show_run(self.runner.start(self._bounds()))
 
     def stop(self) -> None:
         """End the test after the step it is in; the curve so far is kept. Without a test, nothing happens."""
-        self._steer("stop")
+        commands.steer(self, "stop")
 
     def pause(self) -> None:
         """Let the test wait after the step it is in. The model is put back only at the end, not in a pause."""
-        self._steer("pause")
+        commands.steer(self, "pause")
 
     def resume(self) -> None:
         """Let a paused test go on."""
-        self._steer("resume")
+        commands.steer(self, "resume")
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until no test is running; False if ``timeout`` seconds were not enough.
 
         Interrupting the kernel ends the waiting, not the test.
         """
-        return self._runner.wait(timeout)
+        return self.runner.wait(timeout)
 
     def copy_to_notebook(self) -> float:
         """Assign the selected rate to the notebook variable named by ``variable``, and return it.
@@ -165,7 +165,7 @@ class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget sh
         """
         lr = self._selected("copy")
         notebook.put(self.variable, lr)
-        self._say("good", f"The notebook's variable {self.variable} is now {words.rate(lr)}.")
+        self.say("good", f"The notebook's variable {self.variable} is now {words.rate(lr)}.")
         return lr
 
     def apply(self) -> float:
@@ -177,18 +177,18 @@ class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget sh
         """
         lr = self._selected("apply")
         with self._lock:
-            if self._runner.current is not None:
+            if self.runner.current is not None:
                 raise RuntimeError("a range test is running and would put the old rates back; stop it first")
             rates = dict.fromkeys(map(words.rate, self._arguments.apply(lr, self.records)))
-        self._say("good", f"The optimizer's learning rate is now {', '.join(rates)}.")
+        self.say("good", f"The optimizer's learning rate is now {', '.join(rates)}.")
         return lr
 
     def close(self) -> None:
         """Stop a running test, put everything back and remove the widget."""
         if getattr(self, "_is_open", False):
             self._is_open = False
-            self._runner.shut_down()
-            self._chart.close()
+            self.runner.shut_down()
+            self._picture.close()
         super().close()
 
     # What the runner calls, in the thread that trains
@@ -197,23 +197,21 @@ class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget sh
         with self._lock, self.hold_sync():
             if run is not self._shown_run:
                 self._begin_showing(run)
-            for step in run.steps[len(self._curve) :]:
-                self._curve.add(step.lr, step.loss)
-            self._draw()
-            if self._runner.current is run:
-                self.status = "paused" if run.is_paused else "running"
+            self._picture.update(run)
+            if self.runner.current is run:
+                self._show_pause(is_paused=run.is_paused)
             self._refresh()
 
     def _begin_showing(self, run: Run) -> None:
-        self._shown_run = run
-        self._curve = GrowingCurve(self.smoothing)
-        self._failure = None
-        self._is_picked = False
-        self._chart.show_bounds(run.bounds["start_lr"], run.bounds["end_lr"])
-        self._chart.show_suggestion(None)
-        self._chart.show_pick(None)
+        self._shown_run, self._failure, self._is_picked = run, None, False
+        self._picture.begin(run, self.history)
         text = words.beginning(is_blocking=run.is_blocking, host=notebook.current_host())
         self._note = {"kind": "info", "text": text}
+
+    def _show_pause(self, *, is_paused: bool) -> None:
+        if is_paused and self.status == "running":
+            self._note = {"kind": "info", "text": words.PAUSED}
+        self.status = "paused" if is_paused else "running"
 
     def _end_run(self, run: Run) -> None:
         with self.hold_sync():
@@ -225,7 +223,7 @@ class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget sh
                 run.error = error
             if run.error is not None:
                 self._failure = words.failure(run.error, run.steps[-1] if run.steps else None)
-                self._note = {"kind": "error", "text": f"The test failed: {self._failure['title']}"}
+                self._note = {"kind": "error", "text": "The test failed; see the message above."}
             self._select_suggestion()
             self.status = "finished" if run.error is None else "failed"
             self._refresh()
@@ -244,54 +242,16 @@ class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget sh
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Check what a browser sets on the traits; what it may not set, or what is wrong, is put right there."""
         for name, value in sync_data.items():
-            if name in protocol.SETTINGS:
-                self._set(name, value)
-            elif name == "selected_lr":
-                self._pick(value)
+            if name in (*protocol.SETTINGS, "selected_lr"):
+                commands.set_from_browser(self, name, value)
         self.send_state([name for name in sync_data if name in self.keys])
 
     def _on_message(self, _: Any, content: Any, __: Any) -> None:
-        serial = content.get("serial") if isinstance(content, dict) else None
         try:
-            self._obey(protocol.parse(content))
-        except (ValueError, TypeError, RuntimeError, LRWidgetError, traitlets.TraitError) as error:
-            self._say("warning", words.sentence(error))
+            commands.obey(self, content)
         finally:
-            self.send({"done": serial})
-
-    def _obey(self, command: protocol.Command) -> None:
-        if command.command == "set":
-            self._set(command.name, command.value)
-        elif command.command in ("stop", "pause", "resume"):
-            self._steer(command.command, command.run_id)
-        elif command.command == "choose":
-            self.rule = command.value
-        elif command.command == "pick":
-            self._pick(command.value)
-        elif command.command == "start":
-            self.start()
-        elif command.command == "copy":
-            self.copy_to_notebook()
-        else:
-            self.apply()
-
-    def _set(self, name: str, value: object) -> None:
-        try:
-            setattr(self, name, settings.from_browser(name, value))
-        except (ValueError, traitlets.TraitError) as error:
-            self._say("warning", f"{words.sentence(error)} It stays {words.plain(getattr(self, name))}.")
-            self.send_state(name)
-
-    def _pick(self, value: object) -> None:
-        try:
-            self.selected_lr = None if value in (None, "") else settings.from_browser("selected_lr", value)
-        except (ValueError, traitlets.TraitError) as error:
-            self._say("warning", words.sentence(error))
-
-    def _steer(self, action: str, run_id: int | None = None) -> None:
-        if getattr(self._runner, action)(run_id):
-            doing = {"stop": "Stopping", "pause": "Pausing", "resume": "Going on"}[action]
-            self._say("info", f"{doing} after this step." if action != "resume" else "Running again.")
+            if isinstance(content, dict):
+                self.send({"done": content.get("serial")})
 
     # Keeping everything in step
 
@@ -301,10 +261,8 @@ class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget sh
         is_start = proposal["trait"].name == "start_lr"
         start, end = (value, self.end_lr) if is_start else (self.start_lr, value)
         if start >= end:
-            raise traitlets.TraitError(
-                f"start_lr must be smaller than end_lr, got {start:g} and {end:g}; "
-                f"{'lower start_lr or raise end_lr first' if is_start else 'raise end_lr or lower start_lr first'}"
-            )
+            remedy = "lower start_lr or raise end_lr first" if is_start else "raise end_lr or lower start_lr first"
+            raise traitlets.TraitError(f"start_lr must be below end_lr, got {start:g} and {end:g}; {remedy}")
         return value
 
     @traitlets.observe("start_lr", "end_lr", "num_steps", "variable")
@@ -315,51 +273,40 @@ class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget sh
     @traitlets.observe("smoothing")
     def _on_smoothing(self, _: Any) -> None:
         if self._is_open:
-            self._curve.smooth(self.smoothing)
-            self._draw()
+            self._picture.smooth(self.smoothing)
 
     @traitlets.observe("rule")
     def _on_rule(self, _: Any) -> None:
-        if self._is_open and self.records is not None:
+        if self._is_open and self._suggestions:
             self.suggestion = self._suggestions[self.rule]
             self._select_suggestion()
             self._refresh()
 
     @traitlets.observe("selected_lr")
     def _on_selected(self, _: Any) -> None:
-        if not self._is_open or self._is_selecting:
-            return
-        self._is_picked = self.selected_lr is not None
-        self._select_suggestion()
-        self._refresh()
+        if self._is_open and not self._is_selecting:
+            self._is_picked = self.selected_lr is not None
+            self._select_suggestion()
+            self._refresh()
 
     def _select_suggestion(self) -> None:
         """Mark the suggestion, and select it where the user has not picked a rate."""
-        suggestion = self.suggestion
-        if suggestion is not None:
-            self._chart.show_suggestion(suggestion.lr, suggestion.low, suggestion.high)
-            if not self._is_picked:
-                self._is_selecting = True
-                self.selected_lr = suggestion.lr
-                self._is_selecting = False
-        self._chart.show_pick(self.selected_lr if self._is_picked else None)
+        if not self._is_picked:
+            self._is_selecting = True
+            self.selected_lr = self.suggestion.lr if self.suggestion is not None else None
+            self._is_selecting = False
+        self._picture.mark(self.suggestion, self.selected_lr if self._is_picked else None)
 
     def _selected(self, what: str) -> float:
         if self.selected_lr is None:
             raise NotebookError(f"there is no rate to {what} yet; run the test, or pick a rate on the chart")
         return float(self.selected_lr)
 
-    def _draw(self) -> None:
-        earlier = [(r.lr, r.loss, r.smoothed_loss(self.smoothing)) for r in self.history]
-        run = self._shown_run
-        if run is not None and run is not self._runner.current and run.error is None and run.steps:
-            earlier = earlier[:-1]  # the latest one is the current curve itself
-        self._chart.show_curves(*self._curve.arrays(), earlier)
-
     def _bounds(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in SWEEP}
 
-    def _say(self, kind: Any, text: str) -> None:
+    def say(self, kind: protocol.Kind, text: str) -> None:
+        """Show a sentence in the status line."""
         with self._lock:
             self._note = {"kind": kind, "text": text}
             self._refresh()
@@ -367,33 +314,26 @@ class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget sh
     def _refresh(self) -> None:
         """Make anew what the browser shows."""
         with self._lock:
-            if self._runner.current is None:
-                shown = self._shown_run.bounds if self._shown_run is not None else self._bounds()
-                low, high = min(self.start_lr, shown["start_lr"]), max(self.end_lr, shown["end_lr"])
-                if (low, high) != self._chart.bounds:
-                    self._chart.show_bounds(low, high)
+            if self.runner.current is None:
+                self._picture.cover(self.start_lr, self.end_lr)
             self.view_state = dict(self._make_view())
 
     def _make_view(self) -> protocol.View:
-        run, suggestion, lr = self._runner.current, self.suggestion, self.selected_lr
-        is_running = run is not None
-        reason = words.before_run(**self._bounds()) if suggestion is None else suggestion.reason
+        run, lr = self.runner.current, self.selected_lr
         return {
             "run_id": self._shown_run.run_id if self._shown_run else 0,
-            "is_blocking": is_running and run.is_blocking,
+            "is_blocking": run is not None and run.is_blocking,
             "host": notebook.current_host(),
             "can": view.possible(self.status, run, has_rate=lr is not None, is_picked=self._is_picked),
             "note": self._note,
             "progress": view.progress(self._shown_run, self.num_steps),
-            "suggested": "" if is_running or suggestion is None or suggestion.lr is None else words.rate(suggestion.lr),
-            "range": "" if is_running or suggestion is None else words.range_text(suggestion.low, suggestion.high),
-            "reason": words.WHILE_RUNNING if is_running else reason,
+            "suggestion": view.suggestion(run, self.suggestion, self._bounds()),
             "rules": view.rules(self._suggestions),
             "selected": "" if lr is None else words.rate(lr),
             "is_picked": self._is_picked,
             "failure": self._failure,
             "code": "" if lr is None else words.code(**self._bounds(), lr=lr),
-            "bounds": list(self._chart.bounds),
+            "bounds": list(self._picture.bounds),
             "margins": MARGIN_PX,
         }
 
@@ -408,5 +348,15 @@ class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget sh
         with self._lock:
             super().notify_change(change)
 
+    # Where no widget can be shown
+
     def __repr__(self) -> str:
-        return "LRFinderWidget()"
+        if not getattr(self, "_is_open", False):
+            return "LRFinderWidget(closed)"
+        return words.summary(**self._bounds(), status=self.status, lr=self.selected_lr, suggestion=self.suggestion)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is not None:
+            bundle[0]["text/html"] = f"<p>{html.escape(repr(self))}</p>"
+        return bundle

@@ -7,8 +7,9 @@ import traceback
 from typing import TypedDict
 
 from ..records import StepRecord
+from ..suggest import Suggestion
 
-_UNTOUCHED = "Model and optimizer are as they were before."
+_UNTOUCHED = "Model and optimizer are as before."
 
 
 class Failure(TypedDict):
@@ -62,6 +63,9 @@ def steps(count: int) -> str:
     return f"{count} step" if count == 1 else f"{count} steps"
 
 
+PAUSED = "Paused. The model is put back at the end of the test, not in a pause."
+
+
 def beginning(*, is_blocking: bool, host: str) -> str:
     """One sentence while the test runs: how to stop it."""
     if not is_blocking:
@@ -74,17 +78,17 @@ def ending(stop_reason: str, last: StepRecord | None, num_steps: int, seconds: f
     """One sentence on how the test ended, and what that means."""
     if last is None:
         return f"Stopped before the first step; there is nothing to show. {_UNTOUCHED}"
-    at = f"step {last.step} of {num_steps}, at a rate of {rate(last.lr)}"
+    at = f"step {last.step} of {num_steps} (lr {rate(last.lr)})"
     took = f"{seconds:.1f} s"
     sentences = {
         "completed": f"Done: {steps(last.step)} in {took}.",
-        "diverged": f"Done in {took}: the loss exploded at {at}, so the test ended there.",
-        "non_finite": f"Done in {took}: the loss became {last.loss} at {at}, so the test ended there.",
-        "stopped": f"Stopped at {at}; the curve so far is kept.",
-        "interrupted": f"Interrupted at {at}; the curve so far is kept.",
-        "exhausted": f"The data ended at {at}; the curve so far is kept.",
+        "diverged": f"Done in {took}: the loss exploded at {at}.",
+        "non_finite": f"Done in {took}: the loss became {last.loss} at {at}.",
+        "stopped": f"Stopped at {at}; the curve is kept.",
+        "interrupted": f"Interrupted at {at}; the curve is kept.",
+        "exhausted": f"The data ended at {at}; the curve is kept.",
     }
-    return f"{sentences.get(stop_reason, f'Ended ({stop_reason}) at {at}.')} {_UNTOUCHED}"
+    return f"{sentences[stop_reason]} {_UNTOUCHED}"
 
 
 def failure(error: BaseException, last: StepRecord | None) -> Failure:
@@ -94,7 +98,7 @@ def failure(error: BaseException, last: StepRecord | None) -> Failure:
     after = f"It came right after step {last.step} (rate {rate(last.lr)})." if last else "It came in the first step."
     return {
         "title": f"{name}: {error}" if str(error) else name,
-        "where": " ".join(notes) or after,
+        "where": " ".join(map(sentence, notes)) or after,
         "hint": _hint(name),
         "traceback": "".join(traceback.format_exception(type(error), error, error.__traceback__)),
     }
@@ -105,7 +109,7 @@ def _hint(name: str) -> str:
         return "Make the model and the optimizer anew before you go on."
     if name == "OutOfMemoryError":
         return f"{_UNTOUCHED} Use a smaller batch, or snapshot_device='cpu', and run again."
-    return f"{_UNTOUCHED} Correct the code that the traceback names, run its cell, make the widget anew and run again."
+    return f"{_UNTOUCHED} Correct the code, then run its cell and the widget's cell again."
 
 
 WHILE_RUNNING = "The suggestion comes when the test ends."
@@ -119,10 +123,11 @@ def before_run(start_lr: float, end_lr: float, num_steps: int) -> str:
     )
 
 
-def sentence(error: Exception) -> str:
-    """An error's message as a sentence: a capital first, a full stop last."""
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+def sentence(text: str) -> str:
+    """A message as a sentence: a capital first, except for a Python name, and a full stop last."""
+    first = text.split(" ", 1)[0]
+    start = text[:1] if "_" in first else text[:1].upper()
+    return start + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def range_text(low: float | None, high: float | None) -> str:
@@ -144,9 +149,13 @@ def code(start_lr: float, end_lr: float, num_steps: int, lr: float) -> str:
     )
 
 
-def summary(start_lr: float, end_lr: float, num_steps: int, status: str, lr: float | None, reason: str) -> str:
+def summary(
+    start_lr: float, end_lr: float, num_steps: int, status: str, lr: float | None, suggestion: Suggestion | None
+) -> str:
     """The widget in one line, for where it cannot be shown."""
     test = f"learning-rate range test, {plain(start_lr)} to {plain(end_lr)} in {steps(num_steps)}, {status}"
-    if lr is not None:
-        return f"LRFinderWidget({test}; selected lr = {rate(lr)}: {reason})"
-    return f"LRFinderWidget({test})"
+    if lr is None:
+        return f"LRFinderWidget({test}{f'; no suggestion: {suggestion.reason}' if suggestion else ''})"
+    if suggestion is None or suggestion.lr != lr:
+        return f"LRFinderWidget({test}; picked lr = {rate(lr)})"
+    return f"LRFinderWidget({test}; suggested lr = {rate(lr)}: {suggestion.reason})"

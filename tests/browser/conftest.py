@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+
+import lr_widget
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -154,7 +157,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         f"JUPYTER_{kind}_DIR": str(private / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")
     }
     environment |= {"JUPYTERLAB_SETTINGS_DIR": str(private / "settings"), "IPYTHONDIR": str(private / "ipython")}
+    # The kernels shall use the package that is tested, installed or not.
+    environment |= {"PYTHONPATH": str(Path(lr_widget.__file__).parents[1])}
     environment |= {"JUPYTERLAB_WORKSPACES_DIR": str(private / "workspaces")}
+    news = private / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    news.parent.mkdir(parents=True)
+    news.write_text('{"fetchNews": "false", "checkForUpdates": false, "doNotDisturbMode": true}')
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
     command += [f"--IdentityProvider.token={token}", "--expose-app-in-browser", f"--ServerApp.root_dir={root}"]
     log_path = private / "server.log"
@@ -187,7 +195,9 @@ def _wait_until_up(server: subprocess.Popen[bytes], url: str, log: Path) -> None
 def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
-    found = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    found = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS)
         yield browser
@@ -214,10 +224,10 @@ def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook
 
 
 def _shut_kernels(lab: Lab) -> None:
-    import json
-
     headers = {"Authorization": f"token {lab.token}"}
-    with urllib.request.urlopen(urllib.request.Request(f"{lab.url}/api/sessions", headers=headers), timeout=30) as reply:
+    with urllib.request.urlopen(
+        urllib.request.Request(f"{lab.url}/api/sessions", headers=headers), timeout=30
+    ) as reply:
         sessions = json.load(reply)
     for session in sessions:
         request = urllib.request.Request(f"{lab.url}/api/sessions/{session['id']}", headers=headers, method="DELETE")

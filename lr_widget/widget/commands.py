@@ -1,0 +1,62 @@
+"""Carries out what the browser asks for, and says so where it cannot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from ..errors import LRWidgetError
+from . import protocol, settings, words
+
+if TYPE_CHECKING:
+    from .widget import LRFinderWidget
+
+_WRONG = (ValueError, TypeError, RuntimeError, LRWidgetError, traitlets.TraitError)
+_DOING = {
+    "stop": "Stopping after this step.",
+    "pause": "Pausing after this step.",
+    "resume": "Running again.",
+}
+
+
+def obey(widget: LRFinderWidget, content: Any) -> None:
+    """Carry out a message from the browser; a wrong one is ignored with a message in the widget."""
+    try:
+        _carry_out(widget, protocol.parse(content))
+    except _WRONG as error:
+        widget.say("warning", words.sentence(str(error)))
+
+
+def _carry_out(widget: LRFinderWidget, command: protocol.Command) -> None:
+    if command.command == "set":
+        set_from_browser(widget, command.name, command.value)
+    elif command.command in ("stop", "pause", "resume"):
+        steer(widget, command.command, command.run_id)
+    elif command.command == "choose":
+        widget.set_trait("rule", command.value)  # which checks it
+    elif command.command == "pick":
+        set_from_browser(widget, "selected_lr", command.value)
+    elif command.command == "start":
+        widget.start()
+    elif command.command == "copy":
+        widget.copy_to_notebook()
+    else:
+        widget.apply()
+
+
+def set_from_browser(widget: LRFinderWidget, name: str, value: object) -> None:
+    """Set a trait to what was typed or dragged; a wrong value is ignored, and the browser shows the right one again."""
+    try:
+        setattr(widget, name, settings.from_browser(name, value))
+    except (ValueError, traitlets.TraitError) as error:
+        kept = getattr(widget, name)
+        stays = "" if kept is None else f" It stays {words.plain(kept)}."
+        widget.say("warning", words.sentence(str(error)) + stays)
+        widget.send_state(name)
+
+
+def steer(widget: LRFinderWidget, action: str, run_id: int | None = None) -> None:
+    """Stop, pause or resume the run; one that is over already stays as it is."""
+    if getattr(widget.runner, action)(run_id):
+        widget.say("info", _DOING[action])
