@@ -1,0 +1,62 @@
+# Everything happens in .venv and js/node_modules; nothing outside the checkout is touched, except that `make test`
+# installs Chromium where there is none.
+PYTHON ?= python3
+# The build of torch that is tested here. Another one, such as a CPU-only build from its own index: make TORCH="torch ..."
+TORCH ?= torch==2.13.0
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+FRONT_END := lr_widget/widget/static/widget.js
+FRONT_END_SOURCES := $(shell find js/src -type f) js/package.json js/build.mjs
+
+.PHONY: demo test lint python-test js-test browser-test clean
+
+demo: .venv/.demo $(FRONT_END)
+	$(BIN)/jupyter lab notebooks/quickstart.ipynb
+
+test: lint js-test python-test browser-test
+
+lint: .venv/.dev js/node_modules/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cd js && npm run --silent typecheck && npm run --silent lint
+
+js-test: js/node_modules/.installed
+	cd js && npm test
+
+python-test: .venv/.dev $(FRONT_END)
+	$(BIN)/pytest -m "not browser"
+
+browser-test: .venv/.dev .venv/.chromium $(FRONT_END)
+	$(BIN)/pytest -m browser tests/browser
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+	$(PIP) install --quiet --upgrade "pip>=25.1"
+
+.venv/.demo: pyproject.toml .venv/bin/python js/node_modules/.installed
+	$(PIP) install --quiet "$(TORCH)"
+	$(PIP) install --quiet --editable . --group demo
+	touch $@
+
+.venv/.dev: .venv/.demo
+	$(PIP) install --quiet --group dev
+	touch $@
+
+# Playwright's own download is the last resort: Debian's package comes with its fonts and libraries.
+.venv/.chromium: .venv/.dev
+	command -v chromium || command -v chromium-browser || command -v google-chrome \
+		|| (command -v apt-get && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium) \
+		|| $(BIN)/playwright install --with-deps chromium || $(BIN)/playwright install chromium
+	touch $@
+
+js/node_modules/.installed: js/package.json js/package-lock.json
+	cd js && npm ci --no-audit --no-fund
+	touch $@
+
+$(FRONT_END): js/node_modules/.installed $(FRONT_END_SOURCES)
+	cd js && npm run --silent build
+
+clean:
+	rm -rf .venv js/node_modules lr_widget/widget/static dist build

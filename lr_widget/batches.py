@@ -1,0 +1,165 @@
+"""Endless batches from a DataLoader, a Dataset, a pair of tensors or any re-iterable; moving batches to a device."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+
+DEFAULT_BATCH_SIZE = 32
+_FORMS = "a DataLoader, a Dataset, a tuple of two tensors (inputs, targets) or an iterable of batches"
+
+
+class Batches:
+    """The batches of ``data``, over and over; a one-shot iterator ends when it ends.
+
+    Args:
+        data: DataLoader, Dataset, tuple of two tensors with one entry a sample, or an iterable of batches.
+        dataloader_options: keywords of the DataLoader made for a Dataset or tensors; the default is
+            ``{"batch_size": 32, "shuffle": True}`` (no shuffling for an IterableDataset).
+        name: what to call the data in an error.
+
+    Raises:
+        TypeError: ``data`` is of no known form, or options were given for something that is already loaded.
+        ValueError: there is nothing in it, or the tensors differ in length.
+    """
+
+    def __init__(
+        self, data: Any, dataloader_options: Mapping[str, Any] | None = None, name: str = "train_data"
+    ) -> None:
+        self.name = name
+        self.loader = _loader(data, dataloader_options, name)
+        self.is_one_shot = isinstance(self.loader, Iterator)
+        self._iterator: Iterator[Any] | None = None
+        _refuse_empty(self.loader, name)
+
+    @property
+    def sources(self) -> list[Any]:
+        """The loader and what it draws from: whatever may hold a generator or a place in the data."""
+        found: list[Any] = [self.loader]
+        for owner, name in ((self.loader, "sampler"), (self.loader, "batch_sampler"), (self.loader, "dataset")):
+            part = getattr(owner, name, None)
+            found += [part, getattr(part, "sampler", None)]
+        unique = {id(part): part for part in found if part is not None}
+        return list(unique.values())
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield batches without end, starting over when the data ends; stop where it cannot start over.
+
+        Raises:
+            ValueError: a pass over the data gave no batch at all.
+        """
+        is_first_pass = True
+        while True:
+            self._iterator, is_empty = iter(self.loader), True
+            for batch in self._iterator:
+                is_empty = False
+                yield batch
+            if is_empty and is_first_pass:
+                raise ValueError(f"{self.name} yielded no batch; give data with at least one batch")
+            if is_empty or self.is_one_shot:
+                return
+            is_first_pass = False
+
+    def one_pass(self) -> Iterator[Any]:
+        """Yield the batches of one pass, as validation wants them."""
+        self._iterator = iter(self.loader)
+        yield from self._iterator
+
+    def close(self) -> None:
+        """Shut worker processes down; a one-shot iterator of the user's stays as it is."""
+        iterator, self._iterator = self._iterator, None
+        # DataLoader's iterator shuts its workers down when it is collected, which a traceback can put off.
+        shut_down = getattr(iterator, "_shutdown_workers", None)
+        if shut_down is not None:
+            shut_down()
+
+
+def _loader(data: Any, options: Mapping[str, Any] | None, name: str) -> Iterable[Any]:
+    if isinstance(data, DataLoader):
+        _refuse_options(options, name, "a DataLoader")
+        return _own_workers(data)
+    if _is_tensor_tuple(data):
+        if len(data) != 2 or len(data[0]) != len(data[1]):
+            shapes = ", ".join(str(tuple(tensor.shape)) for tensor in data)
+            raise ValueError(
+                f"{name} as tensors must be (inputs, targets) with one entry a sample in each, got shapes {shapes}"
+            )
+        data = TensorDataset(*data)
+    if isinstance(data, Dataset) or _is_map_style(data):
+        if len_of(data) == 0:
+            raise ValueError(f"{name} is a dataset of length 0; give data with at least one sample")
+        default = {"batch_size": DEFAULT_BATCH_SIZE}
+        if not isinstance(data, IterableDataset) and not {"sampler", "batch_sampler"} & set(options or ()):
+            default |= {"shuffle": True}
+        if "batch_sampler" in (options or ()):
+            default = {}
+        return DataLoader(data, **{**default, **(options or {})})
+    if isinstance(data, (torch.Tensor, str, bytes, Mapping)) or not isinstance(data, Iterable):
+        raise TypeError(f"{name} must be {_FORMS}, got {type(data).__name__}")
+    _refuse_options(options, name, f"an iterable ({type(data).__name__})")
+    return data
+
+
+def _own_workers(loader: DataLoader[Any]) -> DataLoader[Any]:
+    """Return a loader whose persistent workers are its own: asking for the user's would end their running epoch."""
+    if not loader.persistent_workers or loader.num_workers == 0:
+        return loader
+    own = copy.copy(loader)
+    own._iterator = None
+    return own
+
+
+def _is_tensor_tuple(data: Any) -> bool:
+    return isinstance(data, tuple) and bool(data) and all(isinstance(part, torch.Tensor) for part in data)
+
+
+def _is_map_style(data: Any) -> bool:
+    """Say whether this is a dataset by its methods only, such as a Hugging Face one; sequences hold batches."""
+    has_methods = hasattr(data, "__getitem__") and hasattr(data, "__len__")
+    return has_methods and not isinstance(data, (list, tuple, str, bytes, Mapping, torch.Tensor))
+
+
+def _refuse_options(options: Mapping[str, Any] | None, name: str, form: str) -> None:
+    if options:
+        raise TypeError(
+            f"dataloader_options are for a Dataset or tensors, but {name} is {form}; leave them out or set them there"
+        )
+
+
+def _refuse_empty(loader: Iterable[Any], name: str) -> None:
+    if len_of(loader) == 0:
+        raise ValueError(
+            f"{name} has no batch; give data with at least one batch (is drop_last dropping the only one?)"
+        )
+
+
+def len_of(data: Any) -> int | None:
+    """Return the length, or None where there is none, as for a stream."""
+    try:
+        return len(data)
+    except (TypeError, NotImplementedError):
+        return None
+
+
+def to_device(batch: Any, device: torch.device | None) -> Any:
+    """Return the batch with every tensor in it on ``device``; None leaves it where it is.
+
+    Tuples, named tuples, lists and mappings are walked; anything else with a ``to`` method is asked to move itself.
+    """
+    if device is None:
+        return batch
+    if isinstance(batch, torch.Tensor):
+        return batch.to(device, non_blocking=batch.device.type == "cpu" and batch.is_pinned())
+    if hasattr(batch, "to"):
+        return batch.to(device)
+    if isinstance(batch, dict):
+        return {key: to_device(value, device) for key, value in batch.items()}
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(to_device(item, device) for item in batch))
+    if isinstance(batch, (tuple, list)):
+        return type(batch)(to_device(item, device) for item in batch)
+    return batch

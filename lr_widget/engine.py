@@ -1,0 +1,397 @@
+"""The range test itself: a generator that yields one record a step and puts everything back when it ends."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+
+from .batches import Batches
+from .divergence import DEFAULT_DIVERGE_FACTOR, Divergence
+from .errors import RestoreError
+from .groups import RateSetter
+from .interrupts import uninterrupted
+from .records import LRRecords, StepRecord
+from .rng import keep_rng, seed_all
+from .schedule import Schedule, make_schedule
+from .snapshot import Snapshot
+from .training_step import Training
+
+READ_LAG_STEPS = 4  # losses on an accelerator are read so many steps late, so that no step waits for the device
+
+Sweep = Generator[StepRecord, None, str]
+
+
+def iter_range_test(
+    model: Any,
+    optimizer: Any,
+    loss_fn: Callable[..., Any] | None,
+    train_data: Any,
+    *,
+    start_lr: float = 1e-7,
+    end_lr: float = 10.0,
+    num_steps: int = 100,
+    schedule: str = "exponential",
+    train_step: Callable[[Any, Any], torch.Tensor] | None = None,
+    val_data: Any = None,
+    val_every: int = 5,
+    dataloader_options: Mapping[str, Any] | None = None,
+    device: torch.device | str | None = None,
+    accumulation_steps: int = 1,
+    autocast: Any = None,
+    grad_scaler: Any = None,
+    max_grad_norm: float | None = None,
+    group_lrs: str = "ratio",
+    also_restore: Iterable[Any] = (),
+    diverge_factor: float | None = DEFAULT_DIVERGE_FACTOR,
+    stop: Callable[[StepRecord], bool] | None = None,
+    seed: int | None = None,
+    snapshot_device: torch.device | str | None = None,
+) -> Sweep:
+    """Run a range test step by step: a generator of `StepRecord`, one an optimizer step.
+
+    The arguments are checked at once; nothing is changed before the first record is asked for. When the generator
+    ends, for whatever reason, the model, the optimizer, the random generators and everything else it touched are bit
+    for bit what they were. To stop it, close it; to pause it, do not ask for the next record.
+
+    Args:
+        model: module, or list or mapping of modules for a ``train_step`` that uses several. An eval-mode model is put
+            into train mode for the test; submodules frozen in eval mode inside a train-mode model stay so.
+        optimizer: optimizer, or list of optimizers that are stepped together. LBFGS gets a closure over the step's
+            batches.
+        loss_fn: ``loss_fn(output, targets)`` → scalar loss; None with ``train_step``, or with mapping batches whose
+            model answers with a ``.loss``.
+        train_data: DataLoader, Dataset, tuple of two tensors (inputs, targets), or any iterable of batches; starts over
+            when it ends, except a one-shot iterator, which ends the test.
+        start_lr, end_lr, num_steps, schedule: the sweep; see `lr_widget.schedule`.
+        train_step: ``train_step(model, batch)`` → scalar loss, in place of ``loss_fn``.
+        val_data: in the forms of ``train_data``; its mean loss is recorded every ``val_every`` steps, under no_grad and
+            in eval mode.
+        val_every: steps between two evaluations of ``val_data``.
+        dataloader_options: keywords for the DataLoader made for a Dataset or tensors, e.g. ``{"batch_size": 64}``.
+        device: where batches are moved; None for the model's own device, if it is on one.
+        accumulation_steps: batches per optimizer step; the loss on record is their mean.
+        autocast: a dtype such as ``torch.bfloat16``, a context such as ``torch.autocast(...)``, or True.
+        grad_scaler: a ``torch.amp.GradScaler``; steps that it skips are marked in the records.
+        max_grad_norm: clip the total norm of the gradients to this.
+        group_lrs: "ratio" keeps the proportions of the param groups, with the swept rate on the first; "equal" gives
+            the swept rate to all.
+        also_restore: more objects to put back, with ``state_dict()`` and ``load_state_dict()``: schedulers, averaged
+            models, stateful loaders and samplers.
+        diverge_factor: how far the loss may climb; see `lr_widget.divergence.Divergence`. None for never.
+        stop: called with each record; a true answer ends the test as "stopped".
+        seed: seeds Python, NumPy, torch and the loader's generators for the test, which makes two tests identical.
+        snapshot_device: where the copy of the state is kept, e.g. "cpu" for a model that fills the accelerator; None
+            for beside the original.
+
+    Returns:
+        A generator of records whose return value is the stop reason.
+
+    Raises:
+        ValueError, TypeError: an argument is wrong, or, with the first record, the data or the loss is; the message has
+            the value and the remedy.
+        RestoreError: something could not be put back; the rest was.
+    """
+    training = Training(
+        model,
+        optimizer,
+        loss_fn,
+        train_step=train_step,
+        device=device,
+        autocast=autocast,
+        grad_scaler=grad_scaler,
+        max_grad_norm=max_grad_norm,
+    )
+    plan = _Plan(
+        training=training,
+        train=Batches(train_data, dataloader_options, "train_data"),
+        val=Batches(val_data, dataloader_options, "val_data") if val_data is not None else None,
+        val_every=_at_least_one("val_every", val_every),
+        schedule=make_schedule(schedule, start_lr, end_lr, num_steps),
+        num_steps=num_steps,
+        set_rate=RateSetter(training.optimizers, group_lrs),
+        accumulation_steps=_at_least_one("accumulation_steps", accumulation_steps),
+        stateful=_stateful(also_restore, grad_scaler),
+        has_diverged=Divergence(diverge_factor, num_steps),
+        stop=stop,
+        seed=seed,
+        snapshot_device=torch.device(snapshot_device) if snapshot_device is not None else None,
+    )
+    return _restoring(plan)
+
+
+def range_test(
+    model: Any,
+    optimizer: Any,
+    loss_fn: Callable[..., Any] | None,
+    train_data: Any,
+    *,
+    repeats: int = 1,
+    seed: int | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> LRRecords:
+    """Run a range test and return its records; the model and all else are bit for bit untouched afterwards.
+
+    The arguments are those of `iter_range_test`, and besides:
+
+    Args:
+        repeats: number of sweeps, each from the same starting state with the data in another order.
+        seed: as there; the repeats use ``seed``, ``seed + 1`` …
+        progress: show a tqdm bar.
+
+    Returns:
+        The records. Ctrl-C ends the test early with the records so far and the stop reason "interrupted"; before the
+        first step it is raised.
+
+    Raises:
+        ValueError, TypeError, RestoreError: as `iter_range_test`. An exception from the model, the data or the loss
+            comes through unchanged, with a note that names the step and the rate.
+
+    >>> import torch
+    >>> model = torch.nn.Linear(2, 1)
+    >>> data = [(torch.ones(4, 2), torch.ones(4, 1))]
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> records = range_test(model, optimizer, torch.nn.functional.mse_loss, data, end_lr=0.1, progress=False)
+    >>> len(records), records.stop_reason
+    (100, 'completed')
+    """
+    repeats = _at_least_one("repeats", repeats)
+    sweeps = []
+    with _progress_bar(options.get("num_steps", 100) * repeats, enabled=progress) as show:
+        for repeat in range(repeats):
+            sweep = iter_range_test(model, optimizer, loss_fn, train_data, seed=repeat_seed(seed, repeat), **options)
+            sweeps.append(_collect(sweep, show, options))
+            if sweeps[-1].stop_reason == "interrupted":
+                break
+    return LRRecords.from_repeats(sweeps)
+
+
+def repeat_seed(seed: int | None, repeat: int) -> int | None:
+    """Return the seed of the repeat number ``repeat`` from 0; the first one without a seed is not seeded at all."""
+    if repeat == 0:
+        return seed
+    return (torch.initial_seed() if seed is None else seed) + repeat
+
+
+# The keywords in full for help(), completion and Shift-Tab, in one place only.
+_SWEEP_PARAMETERS = inspect.signature(iter_range_test).parameters
+range_test.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [
+        *(p for name, p in _SWEEP_PARAMETERS.items() if name != "seed"),
+        *(p for name, p in inspect.signature(range_test).parameters.items() if name in ("repeats", "seed", "progress")),
+    ],
+    return_annotation="LRRecords",
+)
+
+
+def _collect(sweep: Sweep, show: Callable[[StepRecord], None], options: Mapping[str, Any]) -> LRRecords:
+    steps: list[StepRecord] = []
+    try:
+        stop_reason = _drain(sweep, steps, show)
+    except KeyboardInterrupt:
+        if not steps:
+            raise
+        stop_reason = "interrupted"
+    asked = {
+        name: options.get(name, _SWEEP_PARAMETERS[name].default)
+        for name in ("start_lr", "end_lr", "num_steps", "schedule")
+    }
+    return LRRecords.from_steps(steps, stop_reason=stop_reason, **asked)
+
+
+def _drain(sweep: Sweep, steps: list[StepRecord], show: Callable[[StepRecord], None]) -> str:
+    try:
+        try:
+            while True:
+                record = next(sweep)
+                steps.append(record)
+                show(record)
+        except StopIteration as end:
+            return str(end.value)
+        finally:
+            sweep.close()
+    finally:
+        sweep.close()  # again, where a Ctrl-C came just before the first one; closing twice does nothing
+
+
+@contextmanager
+def _progress_bar(total: int, *, enabled: bool) -> Iterator[Callable[[StepRecord], None]]:
+    if not enabled:
+        yield lambda record: None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, desc="range test", unit="step") as bar:
+
+        def show(record: StepRecord) -> None:
+            bar.set_postfix_str(f"lr {record.lr:.1e}, loss {record.loss:.4g}", refresh=False)
+            bar.update()
+
+        yield show
+
+
+@dataclass
+class _Plan:
+    """A range test that is ready to run, its arguments checked."""
+
+    training: Training
+    train: Batches
+    val: Batches | None
+    val_every: int
+    schedule: Schedule
+    num_steps: int
+    set_rate: RateSetter
+    accumulation_steps: int
+    stateful: Sequence[Any]
+    has_diverged: Divergence
+    stop: Callable[[StepRecord], bool] | None
+    seed: int | None
+    snapshot_device: torch.device | None
+
+    @property
+    def sources(self) -> list[Any]:
+        return [*self.train.sources, *(self.val.sources if self.val is not None else ())]
+
+    def snapshot(self) -> Snapshot:
+        training = self.training
+        return Snapshot(training.modules, training.optimizers, self.stateful, self.sources, self.snapshot_device)
+
+    def close(self) -> None:
+        self.train.close()
+        if self.val is not None:
+            self.val.close()
+
+
+def _restoring(plan: _Plan) -> Sweep:
+    snapshot = plan.snapshot()
+    is_restored = False
+
+    def restore() -> None:
+        nonlocal is_restored
+        if is_restored:
+            return
+        with uninterrupted():
+            try:
+                plan.close()
+            finally:
+                try:
+                    snapshot.restore()
+                except RestoreError:
+                    is_restored = True  # as far as can be
+                    raise
+            is_restored = True
+
+    try:
+        try:
+            return (yield from _steps(plan))
+        finally:
+            restore()
+    finally:
+        restore()  # again, where a Ctrl-C came before or into the first one
+
+
+def _steps(plan: _Plan) -> Sweep:
+    if plan.seed is not None:
+        seed_all(plan.seed, plan.sources)
+    plan.training.prepare()
+    lag = 0 if plan.training.device is None or plan.training.device.type == "cpu" else READ_LAG_STEPS
+    batches = iter(plan.train)
+    unread: deque[Callable[[], StepRecord]] = deque()
+    reason: str | None = None
+    for step in range(1, plan.num_steps + 1):
+        taken = _take_step(plan, step, batches)
+        if taken is None:
+            reason = "exhausted"
+            break
+        unread.append(taken)
+        if len(unread) > lag and (found := (yield from _read(plan, unread))) is not None:
+            return found
+    while unread:
+        if (found := (yield from _read(plan, unread))) is not None:
+            return found
+    return reason or "completed"
+
+
+def _take_step(plan: _Plan, step: int, batches: Iterator[Any]) -> Callable[[], StepRecord] | None:
+    """Train one step; return what reads its record, or None where the data has ended."""
+    lr = plan.schedule(step)
+    try:
+        taken = list(islice(batches, plan.accumulation_steps))
+        if len(taken) < plan.accumulation_steps:
+            return None
+        group_lrs = plan.set_rate(lr)
+        loss, is_skipped = plan.training.update(taken)
+        val_loss = _validate(plan, step)
+    except Exception as error:
+        _add_note(error, f"in step {step} of {plan.num_steps} of the range test, at learning rate {lr:.3g}")
+        raise
+    read_loss = _start_reading(loss)
+    return lambda: StepRecord(step, group_lrs[0], read_loss(), group_lrs, val_loss, is_skipped)
+
+
+def _validate(plan: _Plan, step: int) -> float | None:
+    if plan.val is None or step % plan.val_every:
+        return None
+    with keep_rng():  # a shuffling val loader must not change what the training sees
+        return plan.training.evaluate(plan.val.one_pass())
+
+
+def _read(plan: _Plan, unread: deque[Callable[[], StepRecord]]) -> Generator[StepRecord, None, str | None]:
+    """Yield the oldest unread record and return the reason to stop after it, if any."""
+    record = unread.popleft()()
+    yield record
+    if not math.isfinite(record.loss):
+        return "non_finite"
+    if plan.has_diverged(record.loss):
+        return "diverged"
+    if plan.stop is not None and plan.stop(record):
+        return "stopped"
+    return None
+
+
+def _start_reading(loss: torch.Tensor) -> Callable[[], float]:
+    """Return what reads the loss; a copy from a CUDA device starts now and is waited for only when it is read."""
+    if loss.device.type == "cpu":
+        value = float(loss)
+        return lambda: value
+    if loss.device.type != "cuda":
+        return lambda: float(loss)
+    host = torch.empty((), dtype=loss.dtype, pin_memory=True)
+    host.copy_(loss, non_blocking=True)
+    copied = torch.cuda.Event()
+    copied.record(torch.cuda.current_stream(loss.device))
+
+    def read() -> float:
+        copied.synchronize()
+        return float(host)
+
+    return read
+
+
+def _stateful(also_restore: Iterable[Any], grad_scaler: Any) -> list[Any]:
+    things = [*also_restore, *([grad_scaler] if grad_scaler is not None else [])]
+    for thing in things:
+        if not (hasattr(thing, "state_dict") and hasattr(thing, "load_state_dict")):
+            raise TypeError(f"also_restore takes objects with state_dict() and load_state_dict(), got {thing!r:.80}")
+    return things
+
+
+def _at_least_one(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+    return value
+
+
+def _add_note(error: Exception, note: str) -> None:
+    if hasattr(error, "add_note"):
+        error.add_note(note)
+    else:  # Python 3.10: the attribute that 3.11's add_note writes
+        error.__notes__ = [*getattr(error, "__notes__", ()), note]  # type: ignore[attr-defined]
