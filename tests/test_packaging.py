@@ -1,0 +1,100 @@
+"""The wheel of a clean clone carries the front end and shows the widget in an environment of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FRONT_END = {"lr_widget/widget/static/widget.js", "lr_widget/widget/static/widget.css"}
+
+SHOW_THE_WIDGET = """
+import lr_widget, pathlib, torch
+assert pathlib.Path(lr_widget.__file__).is_relative_to({target!r}), lr_widget.__file__
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+data = [(torch.ones(4, 2), torch.ones(4, 1))]
+widget = lr_widget.LRFinderWidget(model, optimizer, torch.nn.functional.mse_loss, data)
+bundle = widget._repr_mimebundle_()
+bundle = bundle[0] if isinstance(bundle, tuple) else bundle
+assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
+assert "render" in widget._esm and len(widget._css) > 100
+"""
+
+pytestmark = pytest.mark.packaging
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean clone of the last commit: nothing that git ignores is in it."""
+    target = tmp_path_factory.mktemp("clone") / "lr_widget"
+    run("git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(target))
+    return target
+
+
+@pytest.fixture(scope="module")
+def dist(clone: Path) -> Path:
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(clone / "dist"), str(clone))
+    return clone / "dist"
+
+
+def run(*command: str, **environment: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
+    assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_the_wheel_carries_the_front_end_and_the_types(dist: Path) -> None:
+    [wheel] = dist.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert names >= FRONT_END | {"lr_widget/py.typed"}
+    assert not [name for name in names if name.startswith(("tests/", "js/", "notebooks/"))]
+
+
+def test_the_wheel_shows_the_widget_in_an_environment_of_its_own(dist: Path, tmp_path: Path) -> None:
+    # The dependencies come from this environment through a path file; the package itself only from the wheel.
+    venv.create(tmp_path / "env", with_pip=False)
+    bin_dir = tmp_path / "env" / ("Scripts" if os.name == "nt" else "bin")
+    [site] = (tmp_path / "env").glob("**/site-packages")
+    [wheel] = dist.glob("*.whl")
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel))
+    dependencies = next(path for path in sys.path if path.endswith("site-packages"))
+    script = SHOW_THE_WIDGET.format(target=str(site))
+    run(str(bin_dir / "python"), "-W", "ignore", "-c", script, PYTHONPATH=os.pathsep.join([str(site), dependencies]))
+
+
+def test_an_unpacked_sdist_builds_without_node(clone: Path, tmp_path: Path) -> None:
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--target", str(tmp_path / "build"), "hatchling>=1.26")
+    build_env = {"PYTHONPATH": str(tmp_path / "build")}
+    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path / "dist"), "--target"]
+    with_chdir = [sys.executable, "-c", "import os, sys; os.chdir(sys.argv[1]); os.execv(sys.argv[2], sys.argv[2:])"]
+    run(*with_chdir, str(clone), *build, "sdist", **build_env)
+    [sdist] = (tmp_path / "dist").glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    [unpacked] = [path for path in tmp_path.glob("lr_widget-*") if path.is_dir()]
+    assert not (unpacked / "js" / "node_modules").exists()
+    run(*with_chdir, str(unpacked), *build, "wheel", **build_env, PATH="")
+    [wheel] = (tmp_path / "dist").glob("*.whl")
+    assert set(zipfile.ZipFile(wheel).namelist()) >= FRONT_END
+
+
+def test_a_checkout_without_node_says_what_is_missing(clone: Path, tmp_path: Path) -> None:
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--target", str(tmp_path / "build"), "hatchling>=1.26")
+    done = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel"],
+        cwd=clone,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "build"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "front end is built with Node.js, and no npm was found on PATH; install Node.js 20" in done.stderr
