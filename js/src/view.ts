@@ -15,6 +15,8 @@ export interface View {
 
 export function createView(root: HTMLElement, send: (command: Command) => void): View {
   root.classList.add("lrw");
+  // JupyterLab would take Enter, the arrows and letters for commands of its own, before they get here.
+  root.dataset.lmSuppressShortcuts = "true";
   const refs = findRefs(root);
   let state: State | undefined;
   let ownWords = "";
@@ -217,7 +219,7 @@ function commitOnEnter(field: HTMLInputElement, commit: () => void): void {
   };
   field.addEventListener("change", end);
   field.addEventListener("keydown", (event) => {
-    // Jupyter would take Enter and the arrows for commands of its own.
+    // The classic notebook and VS Code listen further out.
     event.stopPropagation();
     if (event.key === "Enter") {
       end();

@@ -42,13 +42,15 @@ class Chart:
         )
         self._y_axis = bqplot.Axis(
             scale=self._y,
-            orientation="vertical",
+            side="left",
             label="loss",
             grid_lines="solid",
             tick_format="~g",
             visible=False,  # no loss, no ticks
             label_offset="46px",
         )
+        # Not among the arguments: bqplot 0.13 has it as a property, 0.12 as a trait that the side does not set.
+        self._y_axis.orientation = "vertical"
         self._earlier = [self._line(_EARLIER_COLOR, 1.2, 0.65) for _ in range(MAX_EARLIER_RUNS)]
         self._raw = self._line(_LOSS_COLOR, 1.2, 0.45)
         self._smoothed = self._line(_LOSS_COLOR, 2.6, 1.0)

@@ -1,0 +1,117 @@
+"""A JupyterLab server and a notebook open in it, as the browser tests use them."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+
+class Lab:
+    """The running server."""
+
+    def __init__(self, url: str, token: str, root: Path) -> None:
+        self.url = url
+        self.token = token
+        self.root = root
+
+    def write(self, cells: list[str]) -> str:
+        """Put a notebook of these code cells into the server's folder and return its name."""
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        name = f"{secrets.token_hex(4)}.ipynb"
+        nbformat.write(notebook, self.root / name)
+        return name
+
+
+class Notebook:
+    """A notebook open in JupyterLab, with the widgets in it."""
+
+    def __init__(self, page: Page, lab: Lab, name: str) -> None:
+        self.page = page
+        self.lab = lab
+        self.name = name
+
+    def open(self) -> None:
+        """Load JupyterLab with this notebook alone."""
+        self.page.goto(f"{self.lab.url}/lab/tree/{self.name}?token={self.lab.token}&reset")
+        self.page.wait_for_function("() => window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell')")
+        self.wait_for_kernel()
+
+    def wait_for_kernel(self) -> None:
+        """Wait until the notebook has an idle kernel."""
+        self.page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+        )
+
+    def command(self, name: str) -> None:
+        """Execute a command of JupyterLab without waiting for its end."""
+        self.page.evaluate("name => { window.jupyterapp.commands.execute(name); }", name)
+
+    def run_all(self) -> None:
+        """Run all cells, without waiting for their end."""
+        self.command("notebook:run-all-cells")
+
+    def run_cell(self, index: int) -> None:
+        """Run one cell, without waiting for its end."""
+        self.page.evaluate(
+            """index => {
+                const content = window.jupyterapp.shell.currentWidget.content;
+                content.activeCellIndex = index;
+                content.deselectAll();
+                window.jupyterapp.commands.execute('notebook:run-cell');
+            }""",
+            index,
+        )
+
+    def output(self, index: int) -> Locator:
+        """The outputs of a cell."""
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-OutputArea-output")
+
+    def ask(self, expression: str) -> str:
+        """Evaluate an expression in the kernel, past the notebook's cells, and return its ``str``."""
+        return str(
+            self.page.evaluate(
+                """async expression => {
+                    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+                    const code = '';
+                    const asked = kernel.requestExecute(
+                        {code, silent: true, user_expressions: {answer: `str(${expression})`}});
+                    const reply = await asked.done;
+                    const answer = reply.content.user_expressions.answer;
+                    return answer.data ? answer.data['text/plain'] : answer.evalue;
+                }""",
+                expression,
+            )
+        ).strip("'\"")
+
+    @property
+    def widget(self) -> Locator:
+        """The widget, which there must be one of."""
+        return self.page.locator(".lrw")
+
+    def ref(self, name: str) -> Locator:
+        """A part of the widget."""
+        return self.widget.locator(f'[data-ref="{name}"]')
+
+    def curve_points(self) -> int:
+        """How many points the drawn smoothed curve has."""
+        return int(
+            self.page.evaluate(
+                """() => Math.max(0, ...[...document.querySelectorAll('.lrw .bqplot path.line')]
+                    .map(path => (path.getAttribute('d') ?? '').split('L').length - 1))"""
+            )
+        )
+
+    def wait_for(self, condition: str, argument: Any = None) -> None:
+        """Wait until a JavaScript function gives a true answer."""
+        self.page.wait_for_function(condition, arg=argument)
+
+    def wait_for_note(self, text: str) -> None:
+        """Wait until the status line has this text."""
+        self.ref("note").filter(has_text=text).wait_for()

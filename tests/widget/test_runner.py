@@ -1,0 +1,218 @@
+"""Who drives the steps, how it is steered, and what is shown when."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+import torch
+
+from lr_widget import StepRecord
+from lr_widget.widget.runner import Run, Runner
+
+BOUNDS = {"start_lr": 1e-3, "end_lr": 1.0, "num_steps": 10}
+
+
+class Steps:
+    """A sweep that writes down what happens to it."""
+
+    def __init__(self, count: int = 10, at_step: Callable[[int], None] = lambda step: None) -> None:
+        self.count = count
+        self.at_step = at_step
+        self.is_restored = False
+
+    def make(self, bounds: dict[str, Any]) -> Generator[StepRecord, None, str]:
+        def steps() -> Generator[StepRecord, None, str]:
+            try:
+                for step in range(1, self.count + 1):
+                    self.at_step(step)
+                    yield StepRecord(step=step, lr=1e-3, loss=1.0, group_lrs=(1e-3,))
+                return "completed"
+            finally:
+                self.is_restored = True
+
+        return steps()
+
+
+def make_runner(steps: Steps, show: Callable[[Run], None] = lambda run: None) -> tuple[Runner, list[tuple[Any, ...]]]:
+    """A runner, and what it reported at the end of each run, with whether everything was restored by then."""
+    ends: list[tuple[Any, ...]] = []
+    lock = threading.RLock()
+    return Runner(
+        lock, steps.make, show, lambda run: ends.append((run.stop_reason, len(run.steps), steps.is_restored))
+    ), ends
+
+
+def test_a_blocking_run_goes_to_the_end() -> None:
+    """All steps are there, and the end is reported once, after the restore."""
+    runner, ends = make_runner(Steps())
+    run = runner.run(BOUNDS)
+    assert [step.step for step in run.steps] == list(range(1, 11))
+    assert ends == [("completed", 10, True)]
+    assert runner.current is None
+
+
+def test_stop_answers_within_one_step_from_any_thread() -> None:
+    """Asked for in the third step, the run ends after the third step."""
+    steps = Steps(at_step=lambda step: runner.stop() if step == 3 else None)
+    runner, ends = make_runner(steps)
+    runner.start(BOUNDS)
+    assert runner.wait(10)
+    assert ends == [("stopped", 3, True)]
+
+
+def test_a_stop_meant_for_an_earlier_run_is_ignored() -> None:
+    """The browser's late click carries the id of the run that it was meant for."""
+    answers = []
+    steps = Steps(at_step=lambda step: answers.append((runner.stop(1), runner.pause(1))) if step == 2 else None)
+    runner, ends = make_runner(Steps())
+    runner.run(BOUNDS)
+    runner, ends = make_runner(steps)
+    runner._run_id = 1
+    run = runner.run(BOUNDS)
+    assert run.run_id == 2
+    assert answers == [(False, False)]
+    assert ends == [("completed", 10, True)]
+
+
+def test_a_second_run_is_refused_while_one_is_in_progress() -> None:
+    """Two sweeps at once would ruin each other."""
+    go = threading.Event()
+    runner, ends = make_runner(Steps(at_step=lambda step: go.wait(10) and None))
+    runner.start(BOUNDS)
+    with pytest.raises(RuntimeError, match="a range test is running already; stop it or wait"):
+        runner.run(BOUNDS)
+    go.set()
+    assert runner.wait(10)
+    runner.run(BOUNDS)
+    assert [reason for reason, *_ in ends] == ["completed", "completed"]
+
+
+def test_pause_waits_and_stop_ends_a_paused_run() -> None:
+    """Nothing happens in a pause; the stop is answered without another step."""
+    paused = threading.Event()
+
+    def show(run: Run) -> None:
+        if run.is_paused:
+            paused.set()
+
+    runner, ends = make_runner(Steps(at_step=lambda step: runner.pause() if step == 4 else None), show)
+    runner.start(BOUNDS)
+    assert paused.wait(10)
+    assert not runner.wait(0.05)
+    runner.stop()
+    assert not runner.pause()
+    assert runner.wait(10)
+    assert ends == [("stopped", 4, True)]
+
+
+def test_a_keyboard_interrupt_keeps_the_points_of_a_blocking_run() -> None:
+    """It ends as interrupted, restored, without an error."""
+
+    def interrupt(step: int) -> None:
+        if step == 6:
+            raise KeyboardInterrupt
+
+    runner, ends = make_runner(Steps(at_step=interrupt))
+    run = runner.run(BOUNDS)
+    assert (run.error, len(run.steps)) == (None, 5)
+    assert ends == [("interrupted", 5, True)]
+
+
+def test_a_keyboard_interrupt_while_showing_restores_too() -> None:
+    """Ctrl-C comes wherever it likes."""
+
+    def show(run: Run) -> None:
+        if len(run.steps) == 1:
+            raise KeyboardInterrupt
+
+    runner, ends = make_runner(Steps(), show)
+    runner.run(BOUNDS)
+    assert ends == [("interrupted", 1, True)]
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3), MemoryError()])
+def test_an_exception_ends_the_run_with_it(error: BaseException) -> None:
+    """Whatever the user's code raises is kept as it is, and the thread ends in order."""
+
+    def fail(step: int) -> None:
+        if step == 3:
+            raise error
+
+    runner, ends = make_runner(Steps(at_step=fail))
+    run = runner.start(BOUNDS)
+    assert runner.wait(10)
+    assert run.error is error
+    assert ends == [(None, 2, True)]
+
+
+def test_a_stop_before_the_first_step_changes_nothing() -> None:
+    """The generator is closed before it began."""
+    runner, ends = make_runner(Steps(), show=lambda run: runner.stop() and None)
+    run = runner.run(BOUNDS)
+    assert run.steps == []
+    assert ends == [("stopped", 0, False)]
+
+
+def test_fast_steps_are_shown_at_most_fifteen_times_a_second() -> None:
+    """20,000 steps that take no time are shown a few times only, the last time with all of them."""
+    shown: list[int] = []
+    runner, _ = make_runner(Steps(count=20_000), lambda run: shown.append(len(run.steps)))
+    begin = time.perf_counter()
+    runner.run(BOUNDS | {"num_steps": 20_000})
+    seconds = time.perf_counter() - begin
+    assert len(shown) <= 15 * seconds + 3
+
+
+def test_slow_showing_takes_a_small_part_of_the_time() -> None:
+    """Where one picture takes 20 ms, it is made rarely enough for the steps not to wait."""
+    shown: list[float] = []
+
+    def show(run: Run) -> None:
+        shown.append(time.perf_counter())
+        time.sleep(0.02)
+
+    runner, _ = make_runner(Steps(count=60, at_step=lambda step: time.sleep(0.01)), show)
+    runner.run(BOUNDS)
+    # 0.6 s of steps leave room for one picture at the start, one at the first step and one after 0.4 s.
+    assert len(shown) <= 4
+
+
+def test_the_thread_inherits_context_and_torchs_default_device() -> None:
+    """What the cell has set holds in the background, too."""
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="not set")
+    seen = []
+    runner, _ = make_runner(Steps(at_step=lambda step: seen.append((variable.get(), torch.get_default_device()))))
+    variable.set("set")
+    torch.set_default_device("meta")
+    try:
+        runner.start(BOUNDS)
+        assert runner.wait(10)
+    finally:
+        torch.set_default_device(None)
+    assert set(seen) == {("set", torch.device("meta"))}
+
+
+def test_waiting_for_oneself_is_refused() -> None:
+    """A callback in the training thread would wait for ever."""
+    runner, _ = make_runner(Steps(at_step=lambda step: runner.wait() and None))
+    run = runner.start(BOUNDS)
+    assert run.finished.wait(10)
+    assert "cannot wait for itself" in str(run.error)
+
+
+def test_speed_leaves_the_first_step_and_old_steps_out() -> None:
+    """The first step warms up; of a long run the last fifty steps count."""
+    run = Run(1, BOUNDS, is_blocking=True)
+    step = StepRecord(step=1, lr=1e-3, loss=1.0, group_lrs=(1e-3,))
+    run.add(step, 5.0)
+    assert run.steps_per_second() is None
+    run.add(step, 0.5)
+    assert run.steps_per_second() == pytest.approx(2.0)
+    for _ in range(60):
+        run.add(step, 0.25)
+    assert run.steps_per_second() == pytest.approx(4.0)

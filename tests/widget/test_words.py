@@ -1,0 +1,66 @@
+"""What the widget says."""
+
+from __future__ import annotations
+
+import pytest
+
+from lr_widget import StepRecord
+from lr_widget.widget import words
+
+STEP = StepRecord(step=62, lr=7.4e-3, loss=1.8312, group_lrs=(7.4e-3,))
+
+
+def test_progress_reads_as_in_the_design() -> None:
+    """38 steps at 41 a second are under a second, which is said as one."""
+    assert words.progress(STEP, 100, 41.2) == "step 62 / 100 · lr 7.4e-03 · loss 1.831 · 41 steps/s · 1 s left"
+    assert words.progress(STEP, 100, None) == "step 62 / 100 · lr 7.4e-03 · loss 1.831"
+    assert words.progress(None, 100, None) == "step 0 / 100"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.0, "0 s"), (8.2, "9 s"), (200.0, "3 min 20 s"), (7500.0, "2 h 5 min")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    """In the unit that one would say."""
+    assert words.duration(seconds) == text
+
+
+def test_slow_steps_are_timed_the_other_way_round() -> None:
+    """Half a step a second is two seconds a step."""
+    assert words.speed(0.5) == "2.0 s a step"
+    assert words.speed(3.14159) == "3.1 steps/s"
+
+
+@pytest.mark.parametrize("reason", ["completed", "diverged", "non_finite", "stopped", "interrupted", "exhausted"])
+def test_every_ending_says_that_the_model_is_as_before(reason: str) -> None:
+    """That is what people fear for."""
+    assert words.ending(reason, STEP, 100, 2.0).endswith("Model and optimizer are as before.")
+
+
+def test_an_ending_names_step_and_rate() -> None:
+    """As far as it matters."""
+    assert words.ending("diverged", STEP, 100, 2.04).startswith(
+        "Done in 2.0 s: the loss exploded at step 62 of 100 (lr 7.4e-03)."
+    )
+
+
+def test_a_failure_names_the_step_even_without_a_note() -> None:
+    """The last step that went well is known."""
+    failure = words.failure(ValueError("no"), STEP)
+    assert failure["title"] == "ValueError: no"
+    assert failure["where"] == "It came right after step 62 (rate 7.4e-03)."
+    assert failure["traceback"] == "ValueError: no\n"
+
+
+def test_out_of_memory_and_restore_errors_get_their_own_advice() -> None:
+    """Correcting the code would not help there."""
+    memory = type("OutOfMemoryError", (RuntimeError,), {})()
+    assert "snapshot_device='cpu'" in words.failure(memory, None)["hint"]
+    restore = type("RestoreError", (RuntimeError,), {})()
+    assert words.failure(restore, None)["hint"] == "Make the model and the optimizer anew before you go on."
+
+
+def test_sentences_keep_python_names_as_they_are() -> None:
+    """A capital would make another name of it."""
+    assert words.sentence("start_lr must be positive") == "start_lr must be positive."
+    assert words.sentence("the name is taken.") == "The name is taken."
