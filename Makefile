@@ -51,8 +51,8 @@ browser-test: .venv/.dev .venv/.chromium $(FRONT_END)
 		|| $(BIN)/playwright install --with-deps chromium || $(BIN)/playwright install chromium
 	touch $@
 
-js/node_modules/.installed: js/package.json js/package-lock.json
-	cd js && npm ci --no-audit --no-fund
+js/node_modules/.installed: js/package.json js/.npmrc
+	cd js && npm install --silent
 	touch $@
 
 $(FRONT_END): js/node_modules/.installed $(FRONT_END_SOURCES)

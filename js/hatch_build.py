@@ -26,5 +26,5 @@ class FrontEndBuildHook(BuildHookInterface):  # type: ignore[misc]  # hatchling 
                 "newer, or install the published wheel, which carries the built front end"
             )
         if not (root / "js" / "node_modules").exists():
-            subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=root / "js", check=True)
+            subprocess.run([npm, "install", "--silent"], cwd=root / "js", check=True)
         subprocess.run([npm, "run", "build"], cwd=root / "js", check=True)
