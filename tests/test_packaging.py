@@ -45,8 +45,9 @@ def dist(clone: Path) -> Path:
     return clone / "dist"
 
 
-def run(*command: str, **environment: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
+def run(*command: str, cwd: Path | None = None, **environment: str) -> str:
+    env = {**os.environ, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=cwd, check=False)
     assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -67,21 +68,21 @@ def test_the_wheel_shows_the_widget_in_an_environment_of_its_own(dist: Path, tmp
     run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel))
     dependencies = next(path for path in sys.path if path.endswith("site-packages"))
     script = SHOW_THE_WIDGET.format(target=str(site))
-    run(str(bin_dir / "python"), "-W", "ignore", "-c", script, PYTHONPATH=os.pathsep.join([str(site), dependencies]))
+    python_path = os.pathsep.join([str(site), dependencies])
+    run(str(bin_dir / "python"), "-W", "ignore", "-c", script, cwd=tmp_path, PYTHONPATH=python_path)
 
 
 def test_an_unpacked_sdist_builds_without_node(clone: Path, tmp_path: Path) -> None:
     run(sys.executable, "-m", "pip", "install", "--quiet", "--target", str(tmp_path / "build"), "hatchling>=1.26")
     build_env = {"PYTHONPATH": str(tmp_path / "build")}
     build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path / "dist"), "--target"]
-    with_chdir = [sys.executable, "-c", "import os, sys; os.chdir(sys.argv[1]); os.execv(sys.argv[2], sys.argv[2:])"]
-    run(*with_chdir, str(clone), *build, "sdist", **build_env)
+    run(*build, "sdist", cwd=clone, **build_env)
     [sdist] = (tmp_path / "dist").glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter="data")
     [unpacked] = [path for path in tmp_path.glob("lr_widget-*") if path.is_dir()]
     assert not (unpacked / "js" / "node_modules").exists()
-    run(*with_chdir, str(unpacked), *build, "wheel", **build_env, PATH="")
+    run(*build, "wheel", cwd=unpacked, **build_env, PATH="")
     [wheel] = (tmp_path / "dist").glob("*.whl")
     assert set(zipfile.ZipFile(wheel).namelist()) >= FRONT_END
 
