@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import traitlets
 
 from .notebook import check_name
 
+if TYPE_CHECKING:
+    _Trait = traitlets.TraitType[Any, Any]
+else:
+    _Trait = traitlets.TraitType  # generic from traitlets 5.10 on only; Colab has an older one
 
-class Rate(traitlets.TraitType[Any, Any]):
+
+class Rate(_Trait):
     """A learning rate: a positive finite number."""
 
     info_text = "a positive finite number"
@@ -26,7 +31,7 @@ class Rate(traitlets.TraitType[Any, Any]):
         return float(value)
 
 
-class StepCount(traitlets.TraitType[Any, Any]):
+class StepCount(_Trait):
     """A number of steps: a whole number from 2 on."""
 
     info_text = "a whole number from 2 on"
@@ -40,7 +45,7 @@ class StepCount(traitlets.TraitType[Any, Any]):
         return int(value)
 
 
-class Smoothing(traitlets.TraitType[Any, Any]):
+class Smoothing(_Trait):
     """The weight of the past in the running average, in [0, 1)."""
 
     info_text = "a number in [0, 1)"
@@ -54,7 +59,7 @@ class Smoothing(traitlets.TraitType[Any, Any]):
         return float(value)
 
 
-class VariableName(traitlets.TraitType[Any, Any]):
+class VariableName(_Trait):
     """The name of a notebook variable."""
 
     info_text = "a Python identifier"
