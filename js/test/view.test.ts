@@ -1,0 +1,127 @@
+import { beforeEach, expect, test, vi } from "vitest";
+import type { Command } from "../src/protocol";
+import { createView, type View } from "../src/view";
+import { makeState } from "./state";
+
+let root: HTMLElement;
+let sent: Command[];
+let view: View;
+
+const ref = <T extends HTMLElement = HTMLInputElement>(name: string): T =>
+  root.querySelector<T>(`[data-ref="${name}"]`) as T;
+
+function enter(name: string, text: string): void {
+  ref(name).value = text;
+  ref(name).dispatchEvent(new Event("input"));
+  ref(name).dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
+}
+
+beforeEach(() => {
+  root = document.createElement("div");
+  document.body.replaceChildren(root);
+  sent = [];
+  view = createView(root, (command) => sent.push(command));
+  view.show(makeState());
+});
+
+test("every control has a name for screen readers", () => {
+  const controls = [...root.querySelectorAll("input, button, progress")];
+  const nameOf = (control: Element) => control.getAttribute("aria-label") ?? control.textContent?.trim();
+  expect(controls.length).toBeGreaterThan(12);
+  expect(controls.filter((control) => !nameOf(control))).toEqual([]);
+});
+
+test("shortcuts of JupyterLab stay out", () => {
+  expect(root.getAttribute("data-lm-suppress-shortcuts")).toBe("true");
+});
+
+test("only what Python allows can be pressed", () => {
+  expect(ref("start").disabled).toBe(false);
+  expect(["stop", "pause", "copy", "apply", "code"].every((name) => ref(name).disabled)).toBe(true);
+  view.show(makeState({ status: "running" }, { can: ["stop", "pause"] }));
+  expect(ref("start").disabled).toBe(true);
+  expect(ref("start_lr").disabled).toBe(true);
+  expect(ref("stop").disabled).toBe(false);
+});
+
+test("the buttons send commands for the run that is shown", () => {
+  view.show(makeState({ status: "running" }, { can: ["stop", "pause"] }));
+  ref("pause").click();
+  view.show(makeState({ status: "paused" }, { can: ["stop", "resume"] }));
+  expect(ref("pauseText").textContent).toBe("Resume");
+  ref("pause").click();
+  ref("stop").click();
+  expect(sent).toEqual([
+    { command: "pause", run_id: 3 },
+    { command: "resume", run_id: 3 },
+    { command: "stop", run_id: 3 },
+  ]);
+});
+
+test("a typed value is sent once, as it was typed", () => {
+  enter("start_lr", "3e-4");
+  ref("start_lr").dispatchEvent(new Event("change"));
+  expect(sent).toEqual([{ command: "set", name: "start_lr", value: "3e-4" }]);
+});
+
+test("what is being typed is not overwritten, and comes back with Escape", () => {
+  ref("variable").value = "be";
+  ref("variable").dispatchEvent(new Event("input"));
+  view.show(makeState({ variable: "other" }));
+  expect(ref("variable").value).toBe("be");
+  ref("variable").dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
+  expect(ref("variable").value).toBe("other");
+  expect(sent).toEqual([]);
+});
+
+test("a value that Python refused is shown as it was", () => {
+  enter("end_lr", "abc");
+  view.show(makeState());
+  expect(ref("end_lr").value).toBe("10");
+});
+
+test("the thumbs of the sliders do not pass each other", () => {
+  ref("startSlider").value = "2";
+  ref("startSlider").dispatchEvent(new Event("input"));
+  ref("startSlider").dispatchEvent(new Event("change"));
+  expect(ref("start_lr").value).toBe("7.9");
+  expect(sent).toEqual([{ command: "set", name: "start_lr", value: 7.9 }]);
+});
+
+test("markup in messages stays text", () => {
+  const failure = { title: "<img src=x>", where: "<b>", hint: "<i>", traceback: "<script>" };
+  view.show(makeState({ status: "failed" }, { failure, note: { kind: "error", text: "<u>" } }));
+  expect(root.querySelector("img, b, i, u, script")).toBeNull();
+  expect(ref("failureTitle").textContent).toBe("<img src=x>");
+});
+
+test("the rules are buttons, the chosen one is pressed", () => {
+  const rules = [
+    { name: "auto", lr: "3.2e-03", reason: "a" },
+    { name: "steepest", lr: "1.0e-02", reason: "b" },
+  ];
+  view.show(makeState({ rule: "steepest" }, { rules }));
+  const chips = [...ref<HTMLElement>("rules").querySelectorAll("button")];
+  expect(chips.map((chip) => [chip.textContent, chip.ariaPressed ?? chip.getAttribute("aria-pressed")])).toEqual([
+    ["auto 3.2e-03", "false"],
+    ["steepest 1.0e-02", "true"],
+  ]);
+  chips[0]?.click();
+  expect(sent).toEqual([{ command: "choose", value: "auto" }]);
+});
+
+test("a click on the plot picks the rate there", () => {
+  const chart = ref<HTMLElement>("chart");
+  vi.spyOn(chart, "getBoundingClientRect").mockReturnValue(new DOMRect(100, 0, 484, 300));
+  chart.dispatchEvent(new MouseEvent("click", { clientX: 100 + 64 + 200 }));
+  chart.dispatchEvent(new MouseEvent("click", { clientX: 110 }));
+  expect(sent).toEqual([{ command: "pick", value: 1e-3 }]);
+});
+
+test("own words stand in for the status line until they are taken back", () => {
+  view.say("Waiting");
+  view.show(makeState());
+  expect(ref("note").textContent).toBe("Waiting");
+  view.say("");
+  expect(ref("note").textContent).toBe("Ready.");
+});

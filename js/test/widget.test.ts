@@ -1,0 +1,132 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { State } from "../src/protocol";
+import widget from "../src/widget";
+import { makeState } from "./state";
+
+/** The part of a Jupyter model that the widget uses. */
+class FakeModel {
+  state: Record<string, unknown>;
+  sent: Record<string, unknown>[] = [];
+  listeners = new Map<string, Set<(value: never) => void>>();
+  child = { el: document.createElement("p"), trigger: vi.fn(), remove: vi.fn() };
+  interrupt = vi.fn(() => Promise.resolve());
+  widget_manager = {
+    kernel: { interrupt: this.interrupt },
+    get_model: vi.fn(() => Promise.resolve("the figure's model")),
+    create_view: vi.fn(() => Promise.resolve(this.child)),
+  };
+
+  constructor(state: State) {
+    this.state = { ...state, figure: "IPY_MODEL_abc" };
+  }
+  get(name: string): unknown {
+    return this.state[name];
+  }
+  on(event: string, callback: (value: never) => void): void {
+    this.listeners.set(event, (this.listeners.get(event) ?? new Set()).add(callback));
+  }
+  off(event: string, callback: (value: never) => void): void {
+    this.listeners.get(event)?.delete(callback);
+  }
+  send(content: Record<string, unknown>): void {
+    this.sent.push(content);
+  }
+  emit(event: string, value?: unknown): void {
+    for (const callback of this.listeners.get(event) ?? []) {
+      callback(value as never);
+    }
+  }
+  get listenerCount(): number {
+    return [...this.listeners.values()].reduce((count, set) => count + set.size, 0);
+  }
+}
+
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+let el: HTMLElement;
+
+beforeEach(() => {
+  el = document.createElement("div");
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const note = () => el.querySelector('[data-ref="note"]')?.textContent;
+const press = (name: string) => el.querySelector<HTMLButtonElement>(`[data-ref="${name}"]`)?.click();
+
+test("the chart is mounted and told that it is displayed", async () => {
+  const model = new FakeModel(makeState());
+  widget.render({ model, el });
+  await settled();
+  expect(model.widget_manager.get_model).toHaveBeenCalledWith("abc");
+  expect(el.querySelector('[data-ref="chart"] p')).toBe(model.child.el);
+  expect(model.child.trigger).toHaveBeenCalledWith("displayed");
+});
+
+test("a change of several traits is shown once, with all of them", async () => {
+  const model = new FakeModel(makeState());
+  widget.render({ model, el });
+  Object.assign(model.state, makeState({ variable: "rate" }, { note: { kind: "good", text: "Done." } }));
+  model.emit("change:variable");
+  model.emit("change:view_state");
+  await settled();
+  expect(note()).toBe("Done.");
+  expect(el.querySelector<HTMLInputElement>('[data-ref="variable"]')?.value).toBe("rate");
+});
+
+test("a view that is gone receives nothing, and its chart is removed", async () => {
+  const model = new FakeModel(makeState());
+  const remove = widget.render({ model, el });
+  await settled();
+  model.emit("change:view_state");
+  remove();
+  await settled();
+  expect(model.listenerCount).toBe(0);
+  expect(model.child.remove).toHaveBeenCalledOnce();
+  expect(el.childElementCount).toBe(0);
+});
+
+test("a chart that arrives after its view has gone is removed, too", async () => {
+  const model = new FakeModel(makeState());
+  const remove = widget.render({ model, el });
+  await Promise.resolve();
+  remove();
+  await settled();
+  expect(model.child.trigger).not.toHaveBeenCalled();
+  expect(model.child.remove.mock.calls.length).toBe(model.widget_manager.create_view.mock.calls.length);
+});
+
+test("a chart that cannot be shown leaves a message in its place", async () => {
+  const model = new FakeModel(makeState());
+  model.widget_manager.get_model.mockRejectedValue(new Error("no bqplot"));
+  widget.render({ model, el });
+  await settled();
+  expect(el.querySelector('[data-ref="chart"]')?.textContent).toBe("The chart cannot be shown here: no bqplot");
+});
+
+test("a kernel that does not answer is said to be busy, until it answers", () => {
+  vi.useFakeTimers();
+  const model = new FakeModel(makeState());
+  widget.render({ model, el });
+  press("start");
+  expect(model.sent).toEqual([{ command: "start", serial: 1 }]);
+  vi.advanceTimersByTime(2000);
+  expect(note()).toMatch(/^Waiting for the kernel/);
+  model.emit("msg:custom", { done: 1 });
+  expect(note()).toBe("Ready.");
+});
+
+test("Stop interrupts the kernel only where a cell of it runs the test", () => {
+  const running = { can: ["stop" as const] };
+  const background = new FakeModel(makeState({ status: "running" }, running));
+  widget.render({ model: background, el });
+  press("stop");
+  expect(background.interrupt).not.toHaveBeenCalled();
+
+  el = document.createElement("div");
+  const blocking = new FakeModel(makeState({ status: "running" }, { ...running, is_blocking: true }));
+  widget.render({ model: blocking, el });
+  press("stop");
+  expect(blocking.interrupt).toHaveBeenCalledOnce();
+  expect(blocking.sent).toEqual([{ command: "stop", run_id: 3, serial: 1 }]);
+});
