@@ -9,12 +9,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 FRONT_END := lr_widget/widget/static/widget.js
 FRONT_END_SOURCES := $(shell find js/src -type f) js/package.json js/build.mjs
 
-.PHONY: demo test lint python-test js-test browser-test clean
+.PHONY: demo test build lint python-test js-test browser-test clean
 
 demo: .venv/.demo $(FRONT_END)
 	$(BIN)/jupyter lab notebooks/quickstart.ipynb
 
 test: lint js-test python-test browser-test
+
+build: $(FRONT_END)
 
 lint: .venv/.dev js/node_modules/.installed
 	$(BIN)/ruff check .
