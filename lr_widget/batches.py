@@ -40,9 +40,12 @@ class Batches:
     def sources(self) -> list[Any]:
         """The loader and what it draws from: whatever may hold a generator or a place in the data."""
         found: list[Any] = [self.loader]
-        for owner, name in ((self.loader, "sampler"), (self.loader, "batch_sampler"), (self.loader, "dataset")):
-            part = getattr(owner, name, None)
+        for name in ("sampler", "batch_sampler", "dataset"):
+            part = getattr(self.loader, name, None)
             found += [part, getattr(part, "sampler", None)]
+        inner = found[-2]  # a Subset of a Subset of …
+        while (inner := getattr(inner, "dataset", None)) is not None and all(inner is not part for part in found):
+            found.append(inner)
         unique = {id(part): part for part in found if part is not None}
         return list(unique.values())
 
@@ -72,6 +75,8 @@ class Batches:
     def close(self) -> None:
         """Shut worker processes down; a one-shot iterator of the user's stays as it is."""
         iterator, self._iterator = self._iterator, None
+        if self.is_one_shot:
+            return
         # DataLoader's iterator shuts its workers down when it is collected, which a traceback can put off.
         shut_down = getattr(iterator, "_shutdown_workers", None)
         if shut_down is not None:

@@ -1,32 +1,23 @@
-"""The range test itself: a generator that yields one record a step and puts everything back when it ends."""
+"""The range test as users call it: `iter_range_test`, a generator of records, and `range_test`, which collects them."""
 
 from __future__ import annotations
 
 import inspect
-import math
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import torch
 
 from .batches import Batches
 from .divergence import DEFAULT_DIVERGE_FACTOR, Divergence
-from .errors import RestoreError
 from .groups import RateSetter
-from .interrupts import uninterrupted
 from .records import LRRecords, StepRecord
-from .rng import keep_rng, seed_all
-from .schedule import Schedule, make_schedule
-from .snapshot import Snapshot
+from .schedule import make_schedule
+from .sweep import Plan, Sweep, run_sweep
 from .training_step import Training
 
-READ_LAG_STEPS = 4  # losses on an accelerator are read so many steps late, so that no step waits for the device
-
-Sweep = Generator[StepRecord, None, str]
+__all__ = ["Sweep", "iter_range_test", "range_test", "repeat_seed"]
 
 
 def iter_range_test(
@@ -109,7 +100,7 @@ def iter_range_test(
         grad_scaler=grad_scaler,
         max_grad_norm=max_grad_norm,
     )
-    plan = _Plan(
+    plan = Plan(
         training=training,
         train=Batches(train_data, dataloader_options, "train_data"),
         val=Batches(val_data, dataloader_options, "val_data") if val_data is not None else None,
@@ -124,7 +115,7 @@ def iter_range_test(
         seed=seed,
         snapshot_device=torch.device(snapshot_device) if snapshot_device is not None else None,
     )
-    return _restoring(plan)
+    return run_sweep(plan)
 
 
 def range_test(
@@ -238,145 +229,9 @@ def _progress_bar(total: int, *, enabled: bool) -> Iterator[Callable[[StepRecord
         yield show
 
 
-@dataclass
-class _Plan:
-    """A range test that is ready to run, its arguments checked."""
-
-    training: Training
-    train: Batches
-    val: Batches | None
-    val_every: int
-    schedule: Schedule
-    num_steps: int
-    set_rate: RateSetter
-    accumulation_steps: int
-    stateful: Sequence[Any]
-    has_diverged: Divergence
-    stop: Callable[[StepRecord], bool] | None
-    seed: int | None
-    snapshot_device: torch.device | None
-
-    @property
-    def sources(self) -> list[Any]:
-        return [*self.train.sources, *(self.val.sources if self.val is not None else ())]
-
-    def snapshot(self) -> Snapshot:
-        training = self.training
-        return Snapshot(training.modules, training.optimizers, self.stateful, self.sources, self.snapshot_device)
-
-    def close(self) -> None:
-        self.train.close()
-        if self.val is not None:
-            self.val.close()
-
-
-def _restoring(plan: _Plan) -> Sweep:
-    snapshot = plan.snapshot()
-    is_restored = False
-
-    def restore() -> None:
-        nonlocal is_restored
-        if is_restored:
-            return
-        with uninterrupted():
-            try:
-                plan.close()
-            finally:
-                try:
-                    snapshot.restore()
-                except RestoreError:
-                    is_restored = True  # as far as can be
-                    raise
-            is_restored = True
-
-    try:
-        try:
-            return (yield from _steps(plan))
-        finally:
-            restore()
-    finally:
-        restore()  # again, where a Ctrl-C came before or into the first one
-
-
-def _steps(plan: _Plan) -> Sweep:
-    if plan.seed is not None:
-        seed_all(plan.seed, plan.sources)
-    plan.training.prepare()
-    lag = 0 if plan.training.device is None or plan.training.device.type == "cpu" else READ_LAG_STEPS
-    batches = iter(plan.train)
-    unread: deque[Callable[[], StepRecord]] = deque()
-    reason: str | None = None
-    for step in range(1, plan.num_steps + 1):
-        taken = _take_step(plan, step, batches)
-        if taken is None:
-            reason = "exhausted"
-            break
-        unread.append(taken)
-        if len(unread) > lag and (found := (yield from _read(plan, unread))) is not None:
-            return found
-    while unread:
-        if (found := (yield from _read(plan, unread))) is not None:
-            return found
-    return reason or "completed"
-
-
-def _take_step(plan: _Plan, step: int, batches: Iterator[Any]) -> Callable[[], StepRecord] | None:
-    """Train one step; return what reads its record, or None where the data has ended."""
-    lr = plan.schedule(step)
-    try:
-        taken = list(islice(batches, plan.accumulation_steps))
-        if len(taken) < plan.accumulation_steps:
-            return None
-        group_lrs = plan.set_rate(lr)
-        loss, is_skipped = plan.training.update(taken)
-        val_loss = _validate(plan, step)
-    except Exception as error:
-        _add_note(error, f"in step {step} of {plan.num_steps} of the range test, at learning rate {lr:.3g}")
-        raise
-    read_loss = _start_reading(loss)
-    return lambda: StepRecord(step, group_lrs[0], read_loss(), group_lrs, val_loss, is_skipped)
-
-
-def _validate(plan: _Plan, step: int) -> float | None:
-    if plan.val is None or step % plan.val_every:
-        return None
-    with keep_rng():  # a shuffling val loader must not change what the training sees
-        return plan.training.evaluate(plan.val.one_pass())
-
-
-def _read(plan: _Plan, unread: deque[Callable[[], StepRecord]]) -> Generator[StepRecord, None, str | None]:
-    """Yield the oldest unread record and return the reason to stop after it, if any."""
-    record = unread.popleft()()
-    yield record
-    if not math.isfinite(record.loss):
-        return "non_finite"
-    if plan.has_diverged(record.loss):
-        return "diverged"
-    if plan.stop is not None and plan.stop(record):
-        return "stopped"
-    return None
-
-
-def _start_reading(loss: torch.Tensor) -> Callable[[], float]:
-    """Return what reads the loss; a copy from a CUDA device starts now and is waited for only when it is read."""
-    if loss.device.type == "cpu":
-        value = float(loss)
-        return lambda: value
-    if loss.device.type != "cuda":
-        return lambda: float(loss)
-    host = torch.empty((), dtype=loss.dtype, pin_memory=True)
-    host.copy_(loss, non_blocking=True)
-    copied = torch.cuda.Event()
-    copied.record(torch.cuda.current_stream(loss.device))
-
-    def read() -> float:
-        copied.synchronize()
-        return float(host)
-
-    return read
-
-
 def _stateful(also_restore: Iterable[Any], grad_scaler: Any) -> list[Any]:
+    if hasattr(also_restore, "load_state_dict"):
+        also_restore = (also_restore,)  # one alone; walking over an nn.Sequential would give its layers
     things = [*also_restore, *([grad_scaler] if grad_scaler is not None else [])]
     for thing in things:
         if not (hasattr(thing, "state_dict") and hasattr(thing, "load_state_dict")):
@@ -388,10 +243,3 @@ def _at_least_one(name: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
     return value
-
-
-def _add_note(error: Exception, note: str) -> None:
-    if hasattr(error, "add_note"):
-        error.add_note(note)
-    else:  # Python 3.10: the attribute that 3.11's add_note writes
-        error.__notes__ = [*getattr(error, "__notes__", ()), note]  # type: ignore[attr-defined]

@@ -46,25 +46,40 @@ def rng_states() -> Iterator[tuple[str, Undo]]:
 
 
 @contextmanager
-def keep_rng() -> Iterator[None]:
-    """Put the global random generators back as they were when the block began."""
-    states = list(rng_states())
+def keep_rng(sources: Iterable[Any] = ()) -> Iterator[None]:
+    """Put the global random generators, and those that ``sources`` hold, back as they were when the block began."""
+    undos = [undo for _, undo in rng_states()]
+    undos += [undo for value in _attributes(sources) if (undo := rng_undo(value)) is not None]
     try:
         yield
     finally:
-        for _, undo in states:
+        for undo in undos:
             undo()
 
 
 def seed_all(seed: int, sources: Iterable[Any] = ()) -> None:
-    """Seed the global generators of Python, NumPy and torch, and the torch generators that ``sources`` hold."""
+    """Seed the global generators of Python, NumPy and torch, and the generators that ``sources`` hold."""
     random.seed(seed)
     np.random.seed(seed % 2**32)  # NumPy takes 32 bits
     torch.manual_seed(seed)
-    for source in sources:
-        for value in vars(source).values() if hasattr(source, "__dict__") else ():
-            if isinstance(value, torch.Generator):
-                value.manual_seed(seed)
+    for value in _attributes(sources):
+        _seed(value, seed)
+
+
+def _seed(value: Any, seed: int) -> None:
+    bits = value.bit_generator if isinstance(value, np.random.Generator) else value
+    if isinstance(value, torch.Generator):
+        value.manual_seed(seed)
+    elif isinstance(value, random.Random):
+        value.seed(seed)
+    elif isinstance(value, np.random.RandomState):
+        value.seed(seed % 2**32)
+    elif isinstance(bits, np.random.BitGenerator):
+        bits.state = type(bits)(seed % 2**64).state
+
+
+def _attributes(sources: Iterable[Any]) -> list[Any]:
+    return [value for source in sources if hasattr(source, "__dict__") for value in vars(source).values()]
 
 
 def _discard(_result: object) -> None:

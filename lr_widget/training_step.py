@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
 from .batches import to_device
+from .modes import evaluating, make_autocast
 
 LossOfBatch = Callable[[Any], Any]  # whatever the user returns: check_loss looks at it
-AutocastFactory = Callable[[], AbstractContextManager[Any]]
 
 
 def supervised_step(model: Any, loss_fn: Callable[..., Any] | None) -> LossOfBatch:
@@ -114,7 +113,9 @@ class Training:
     ) -> None:
         self.models = _listed(model, nn.Module, "model")
         self.optimizers: list[torch.optim.Optimizer] = _listed(optimizer, torch.optim.Optimizer, "optimizer")
-        self.modules = [*self.models, *(part for part in (loss_fn, train_step) if isinstance(part, nn.Module))]
+        owners = [getattr(function, "__self__", function) for function in (loss_fn, train_step)]
+        self.modules = [*self.models, *(owner for owner in owners if isinstance(owner, nn.Module))]
+        self.callables = [owner for owner in owners if owner is not None and not isinstance(owner, nn.Module)]
         self.device = torch.device(device) if device is not None else _common_device(self.models)
         self.loss_of = _loss_of_batch(model, loss_fn, train_step)
         self._parameters = _parameters(self.modules, self.optimizers)
@@ -140,8 +141,10 @@ class Training:
                 losses.append(check_loss(loss, needs_grad=False).detach().reshape(()))
         return float(torch.stack(losses).double().mean()) if losses else math.nan
 
-    def update(self, batches: Sequence[Any]) -> tuple[torch.Tensor, bool]:
-        """Train on the batches of one step.
+    def update(
+        self, batches: Sequence[Any], before_update: Callable[[], object] = lambda: None
+    ) -> tuple[torch.Tensor, bool]:
+        """Train on the batches of one step; ``before_update`` is called between the gradients and their use.
 
         Returns:
             The mean loss of the batches before the update, detached, on its device; and whether the scaler left the
@@ -149,6 +152,7 @@ class Training:
         """
         with torch.enable_grad():
             loss = self._backward(batches)
+            before_update()
             if self._scaler is not None:
                 return loss, self._scaled_update()
             self._clip()
@@ -163,6 +167,7 @@ class Training:
         for parameter in self._parameters:
             parameter.grad = None
         total: torch.Tensor | None = None
+        torch.clear_autocast_cache()  # inside a user's own autocast, the last step's weights would be used again
         for batch in batches:
             with self._autocast():
                 loss = check_loss(self.loss_of(to_device(batch, self.device)))
@@ -207,20 +212,6 @@ class Training:
 def needs_closure(optimizer: Any) -> bool:
     """Say whether ``optimizer.step`` cannot do without a closure, as with LBFGS."""
     return isinstance(optimizer, torch.optim.LBFGS)
-
-
-@contextmanager
-def evaluating(models: Sequence[nn.Module]) -> Iterator[None]:
-    """Put every module into eval mode without gradients, and each one's own flag back afterwards."""
-    flags = [(module, module.training) for model in models for module in model.modules()]
-    try:
-        for model in models:
-            model.eval()
-        with torch.no_grad():
-            yield
-    finally:
-        for module, was_training in flags:
-            module.training = was_training
 
 
 def _listed(given: Any, kind: type, name: str) -> list[Any]:
@@ -268,29 +259,6 @@ def _checked_norm(max_grad_norm: float | None) -> float | None:
     if max_grad_norm is not None and not max_grad_norm > 0:
         raise ValueError(f"max_grad_norm must be positive or None for no clipping, got {max_grad_norm!r}")
     return max_grad_norm
-
-
-def make_autocast(autocast: Any, device: torch.device | None) -> AutocastFactory:
-    """Return a maker of autocast contexts from what the user gave: None, True, a dtype, a context, or a maker.
-
-    Raises:
-        TypeError: it is none of these.
-    """
-    device_type = device.type if device is not None else "cpu"
-    if autocast is None or autocast is False:
-        return nullcontext
-    if autocast is True:
-        return lambda: torch.autocast(device_type)
-    if isinstance(autocast, torch.dtype):
-        return lambda: torch.autocast(device_type, dtype=autocast)
-    if hasattr(autocast, "__enter__") and hasattr(autocast, "__exit__"):
-        return lambda: autocast
-    if callable(autocast):
-        return cast(AutocastFactory, autocast)
-    raise TypeError(
-        f"autocast must be a dtype such as torch.bfloat16, a context such as torch.autocast(...) or True, "
-        f"got {_describe(autocast)}"
-    )
 
 
 def _own_loss(output: Any) -> Any:
