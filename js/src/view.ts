@@ -15,8 +15,7 @@ export interface View {
 
 export function createView(root: HTMLElement, send: (command: Command) => void): View {
   root.classList.add("lrw");
-  // JupyterLab would take Enter, the arrows and letters for commands of its own, before they get here.
-  root.dataset.lmSuppressShortcuts = "true";
+  keepShortcutsOut(root);
   const refs = findRefs(root);
   let state: State | undefined;
   let ownWords = "";
@@ -39,6 +38,13 @@ export function createView(root: HTMLElement, send: (command: Command) => void):
   listenToPicks(refs, () => state, send);
   listenToTraceback(refs);
   return { chart: refs.chart, show, say };
+}
+
+/** JupyterLab takes Enter, the arrows and letters for commands, unless the focused element itself has this mark. */
+function keepShortcutsOut(root: HTMLElement): void {
+  root.addEventListener("focusin", ({ target }) => {
+    (target as HTMLElement).dataset.lmSuppressShortcuts = "true";
+  });
 }
 
 type CurrentState = () => State | undefined;

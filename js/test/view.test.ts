@@ -31,8 +31,11 @@ test("every control has a name for screen readers", () => {
   expect(controls.filter((control) => !nameOf(control))).toEqual([]);
 });
 
-test("shortcuts of JupyterLab stay out", () => {
-  expect(root.getAttribute("data-lm-suppress-shortcuts")).toBe("true");
+test("shortcuts of JupyterLab stay out of what has the focus", () => {
+  for (const name of ["start", "endSlider", "variable"]) {
+    ref(name).focus();
+    expect(ref(name).getAttribute("data-lm-suppress-shortcuts")).toBe("true");
+  }
 });
 
 test("only what Python allows can be pressed", () => {

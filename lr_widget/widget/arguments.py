@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
-from ..engine import Sweep, iter_range_test, range_test
+from ..engine import iter_range_test, range_test
 from ..records import LRRecords, StepRecord
+from .runner import Sweep
 
 SWEEP = ("start_lr", "end_lr", "num_steps")
 """The keywords that are traits: they can change between two runs."""

@@ -9,16 +9,17 @@ import contextvars
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from ..engine import Sweep
 from ..interrupts import uninterrupted
 from ..records import StepRecord
+
+Sweep = Generator[StepRecord, None, str]
 
 MAX_UPDATES_PER_SECOND = 15.0
 _SHOW_SHARE = 20.0

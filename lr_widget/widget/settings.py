@@ -73,6 +73,26 @@ class VariableName(_Trait):
             raise traitlets.TraitError(str(error)) from None
 
 
+class Settings(traitlets.HasTraits):
+    """The settings of a run, checked one by one and together."""
+
+    start_lr = Rate().tag(sync=True)
+    end_lr = Rate().tag(sync=True)
+    num_steps = StepCount().tag(sync=True)
+    smoothing = Smoothing().tag(sync=True)
+    variable = VariableName().tag(sync=True)
+
+    @traitlets.validate("start_lr", "end_lr")
+    def _check_bounds(self, proposal: Any) -> float:
+        value: float = proposal["value"]
+        is_start = proposal["trait"].name == "start_lr"
+        start, end = (value, self.end_lr) if is_start else (self.start_lr, value)
+        if start >= end:
+            remedy = "lower start_lr or raise end_lr first" if is_start else "raise end_lr or lower start_lr first"
+            raise traitlets.TraitError(f"start_lr must be below end_lr, got {start:g} and {end:g}; {remedy}")
+        return value
+
+
 def from_browser(name: str, value: object) -> object:
     """Read what was typed or dragged: text becomes the number that it says, no text a rate that is not picked.
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import html
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from ..records import LRRecords
 from ..suggest import Suggestion
 from . import commands, notebook, protocol, settings, view, words
 from .arguments import SWEEP, Arguments, split_keywords
-from .chart import MARGIN_PX
+from .one_writer import OneWriter
 from .picture import Picture
 from .runner import Run, Runner
 
@@ -34,7 +32,7 @@ if not (_STATIC / "widget.js").exists():
 _MAX_HISTORY = 20
 
 
-class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget ships no types
+class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type: ignore[misc]  # anywidget ships no types
     """A range test as a notebook widget: run it, watch the curve, take the suggested rate.
 
     Showing the widget runs nothing. A run from the button or :meth:`start` trains in a background thread and leaves
@@ -63,11 +61,6 @@ class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget sh
     _esm = _STATIC / "widget.js"
     _css = _STATIC / "widget.css"
 
-    start_lr = settings.Rate().tag(sync=True)
-    end_lr = settings.Rate().tag(sync=True)
-    num_steps = settings.StepCount().tag(sync=True)
-    smoothing = settings.Smoothing().tag(sync=True)
-    variable = settings.VariableName().tag(sync=True)
     rule = traitlets.Enum(list(suggest.RULES), default_value="auto").tag(sync=True)
     status = traitlets.Enum(["idle", "running", "paused", "finished", "failed"], default_value="idle").tag(sync=True)
     selected_lr = settings.Rate(default_value=None, allow_none=True).tag(sync=True)
@@ -92,7 +85,7 @@ class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget sh
         sweep, fixed = split_keywords(keywords, others=("variable", "smoothing"))
         self._arguments = Arguments((model, optimizer, loss_fn, train_data), fixed)
         self._arguments.steps(sweep).close()  # checks everything, changes nothing
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # of OneWriter, which needs it before any trait is set
         self.runner = Runner(self._lock, self._arguments.steps, self._show_run, self._end_run)
         self._picture = Picture(sweep["start_lr"], sweep["end_lr"], smoothing)
         self._suggestions: dict[str, Suggestion] = {}
@@ -255,16 +248,6 @@ class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget sh
 
     # Keeping everything in step
 
-    @traitlets.validate("start_lr", "end_lr")
-    def _check_bounds(self, proposal: Any) -> float:
-        value: float = proposal["value"]
-        is_start = proposal["trait"].name == "start_lr"
-        start, end = (value, self.end_lr) if is_start else (self.start_lr, value)
-        if start >= end:
-            remedy = "lower start_lr or raise end_lr first" if is_start else "raise end_lr or lower start_lr first"
-            raise traitlets.TraitError(f"start_lr must be below end_lr, got {start:g} and {end:g}; {remedy}")
-        return value
-
     @traitlets.observe("start_lr", "end_lr", "num_steps", "variable")
     def _on_setting(self, _: Any) -> None:
         if self._is_open:
@@ -316,37 +299,21 @@ class LRFinderWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget sh
         with self._lock:
             if self.runner.current is None:
                 self._picture.cover(self.start_lr, self.end_lr)
-            self.view_state = dict(self._make_view())
-
-    def _make_view(self) -> protocol.View:
-        run, lr = self.runner.current, self.selected_lr
-        return {
-            "run_id": self._shown_run.run_id if self._shown_run else 0,
-            "is_blocking": run is not None and run.is_blocking,
-            "host": notebook.current_host(),
-            "can": view.possible(self.status, run, has_rate=lr is not None, is_picked=self._is_picked),
-            "note": self._note,
-            "progress": view.progress(self._shown_run, self.num_steps),
-            "suggestion": view.suggestion(run, self.suggestion, self._bounds()),
-            "rules": view.rules(self._suggestions),
-            "selected": "" if lr is None else words.rate(lr),
-            "is_picked": self._is_picked,
-            "failure": self._failure,
-            "code": "" if lr is None else words.code(**self._bounds(), lr=lr),
-            "bounds": list(self._picture.bounds),
-            "margins": MARGIN_PX,
-        }
-
-    @contextmanager
-    def hold_sync(self) -> Iterator[None]:
-        """Hold the messages to the browser back until the block ends; one thread at a time."""
-        with self._lock, super().hold_sync():
-            yield
-
-    def notify_change(self, change: Any) -> None:
-        """Send a change to the browser; one thread at a time."""
-        with self._lock:
-            super().notify_change(change)
+            self.view_state = dict(
+                view.make(
+                    status=self.status,
+                    bounds=self._bounds(),
+                    run=self.runner.current,
+                    shown_run=self._shown_run,
+                    suggestion=self.suggestion,
+                    suggestions=self._suggestions,
+                    selected=self.selected_lr,
+                    is_picked=self._is_picked,
+                    note=self._note,
+                    failure=self._failure,
+                    chart_bounds=self._picture.bounds,
+                )
+            )
 
     # Where no widget can be shown
 

@@ -18,6 +18,7 @@ import hashlib, time, torch
 from torch import nn
 from lr_widget import LRFinderWidget
 
+torch.set_num_threads(1)
 torch.manual_seed(0)
 model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Dropout(0.1), nn.BatchNorm1d(32), nn.Linear(32, 2))
 optimizer = torch.optim.Adam(model.parameters())

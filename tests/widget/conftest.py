@@ -16,6 +16,15 @@ from torch import nn
 from lr_widget import LRFinderWidget
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """These models are tiny: on a busy machine, torch's threads would only wait for one another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def messages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Everything that widgets made after this send to the browser."""
@@ -42,7 +51,15 @@ class Training:
     losses: Callable[[int], float] | None = None
     threads: set[str] = field(default_factory=set)
 
-    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def loss_fn(self) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+        """A plain function: of a method, the test would put back the object, and with it what is written down here."""
+
+        def loss_fn(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            return self._loss(outputs, targets)
+
+        return loss_fn
+
+    def _loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         self.calls += 1
         self.threads.add(threading.current_thread().name)
         if self.may_step is not None:
@@ -76,7 +93,9 @@ def make_widget(training: Training) -> Iterator[Callable[..., LRFinderWidget]]:
 
     def make(*variable: str, **keywords: Any) -> LRFinderWidget:
         keywords = {"dataloader_options": {"batch_size": 16}} | keywords
-        widget = LRFinderWidget(training.model, training.optimizer, training.loss, training.data, *variable, **keywords)
+        widget = LRFinderWidget(
+            training.model, training.optimizer, training.loss_fn(), training.data, *variable, **keywords
+        )
         made.append(widget)
         return widget
 

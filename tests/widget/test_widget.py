@@ -46,7 +46,7 @@ def test_run_gives_the_records_of_range_test(make_widget: Make, training: Traini
     expected = range_test(
         training.model,
         training.optimizer,
-        training.loss,
+        training.loss_fn(),
         training.data,
         start_lr=1e-5,
         end_lr=1.0,
@@ -354,7 +354,7 @@ def test_applying_keeps_the_proportions_of_the_groups(training: Training) -> Non
     """The first group gets the selected rate, the second its share, a rate in a tensor stays a tensor."""
     first, second = list(training.model[0].parameters()), list(training.model[3].parameters())
     optimizer = torch.optim.SGD([{"params": first, "lr": 0.1}, {"params": second, "lr": 0.01}])
-    widget = LRFinderWidget(training.model, optimizer, training.loss, training.data, num_steps=5)
+    widget = LRFinderWidget(training.model, optimizer, training.loss_fn(), training.data, num_steps=5)
     widget.run()
     widget.selected_lr = 0.5
     assert widget.apply() == 0.5
