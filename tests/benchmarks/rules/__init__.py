@@ -1,0 +1,1 @@
+"""How good are the suggestion rules? See `python -m tests.benchmarks.rules --help` and RESULTS.md."""

@@ -1,0 +1,20 @@
+"""Command line of the benchmark of rules."""
+
+from __future__ import annotations
+
+import argparse
+
+from .ground_truth import rebuild
+from .tasks import tasks
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.rules", description=__doc__)
+    parser.add_argument("--rebuild", nargs="?", const="", metavar="PART", help="compute what is not stored yet")
+    arguments = parser.parse_args()
+    if arguments.rebuild is not None:
+        rebuild([task for task in tasks() if arguments.rebuild in task.kind])
+
+
+if __name__ == "__main__":
+    main()

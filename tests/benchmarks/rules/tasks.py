@@ -1,0 +1,128 @@
+"""The benchmark's tasks. The first of each kind helps to choose the rule, the second only reports; fixed beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+
+from . import data, models
+from .data import Split
+from .models import Characters, Recurrent, cross_entropy, mlp, mse
+
+momentum = partial(SGD, momentum=0.9)
+Batch = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training problem: everything but the rate and the seed."""
+
+    name: str
+    kind: str
+    data: Callable[[], Split]
+    model: Callable[[], nn.Module]
+    loss: Callable[..., Tensor]
+    optimizer: Callable[..., Optimizer]
+    batch_size: int = 32
+
+    @property
+    def habit(self) -> float:
+        """The rate that people take without a test: 0.1 for SGD, 1e-3 for the rest (1e-2 is Adagrad's own default)."""
+        return 0.1 if self.optimizer in (SGD, momentum) else 1e-2 if self.optimizer is Adagrad else 1e-3
+
+    def start(self, seed: int) -> tuple[nn.Module, Optimizer, Batches]:
+        """Return a fresh model, its optimizer and its data in the order of the seed."""
+        tensors = self.data()[0]
+        torch.manual_seed(1000 + seed)
+        model = self.model()
+        return model, self.optimizer(model.parameters(), lr=1e-3), Batches(tensors, self.batch_size, seed)
+
+    def step_loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        return self.loss(model, *batch)
+
+    def evaluate(self, model: nn.Module) -> float:
+        """Return the loss on up to 1024 training examples in eval mode: the objective without the batch's noise."""
+        torch.manual_seed(7)
+        model.eval()
+        with torch.no_grad():
+            return float(self.loss(model, *(t[:1024] for t in self.data()[0])))
+
+
+class Batches:
+    """Endless shuffled batches; iterating again starts over with the same order."""
+
+    def __init__(self, tensors: Batch, size: int, seed: int) -> None:
+        self.tensors, self.size, self.seed = tensors, size, seed
+
+    def __iter__(self) -> Iterator[Batch]:
+        generator = torch.Generator().manual_seed(self.seed)
+        while True:
+            order = torch.randperm(len(self.tensors[0]), generator=generator)
+            for at in range(0, len(order) - self.size + 1, self.size):
+                chosen = order[at : at + self.size]
+                yield tuple(t[chosen] for t in self.tensors)
+
+
+def tasks() -> list[Task]:
+    """Return all tasks, in pairs of one kind."""
+    return _images_and_text() + _numbers() + _special()
+
+
+def halves() -> tuple[list[Task], list[Task]]:
+    """Return (the tasks for choosing, the tasks for reporting)."""
+    return tasks()[0::2], tasks()[1::2]
+
+
+def _images_and_text() -> list[Task]:
+    digits, text = data.digits, data.text
+    return [
+        Task("digits mlp, Adam", "vision", digits, mlp(64, 32, 10), cross_entropy, Adam),
+        Task("digits cnn, momentum", "vision", digits, models.cnn, cross_entropy, momentum),
+        Task("digits linear, SGD", "vision", digits, mlp(64, 10), cross_entropy, SGD),
+        Task("digits residual, RMSprop", "vision", digits, models.Residual, cross_entropy, RMSprop),
+        Task("characters window, AdamW", "text", text, partial(Characters, "window"), cross_entropy, AdamW),
+        Task("characters bigram, Adagrad", "text", text, partial(Characters, "bigram"), cross_entropy, Adagrad),
+        Task("characters attention, Adam", "text", text, partial(Characters, "attention"), cross_entropy, Adam),
+        Task("characters gru, momentum", "text", text, partial(Characters, "recurrent"), cross_entropy, momentum, 16),
+        Task("waves rnn, momentum", "sequence", data.waves, partial(Recurrent, 1, nn.RNN), mse, momentum),
+        Task("adding lstm, Adam", "sequence", data.marked_sums, partial(Recurrent, 2, nn.LSTM), mse, Adam),
+    ]
+
+
+def _numbers() -> list[Task]:
+    tabular, squares = data.tabular, data.least_squares
+    return [
+        Task("diabetes mlp, SGD", "tabular", partial(tabular, "diabetes"), mlp(10, 32, 1), mse, SGD),
+        Task("cancer logistic, AdamW", "tabular", partial(tabular, "breast_cancer"), mlp(30, 2), cross_entropy, AdamW),
+        Task("wine mlp, Adagrad", "tabular", partial(tabular, "wine"), mlp(13, 24, 3), cross_entropy, Adagrad, 16),
+        Task("friedman raw mlp, momentum", "tabular", data.friedman, mlp(10, 32, 32, 1), mse, momentum),
+        Task("least squares 1e3, momentum", "ill-conditioned", partial(squares, 1e3, 0.5), mlp(20, 1), mse, momentum),
+        Task("unscaled columns, RMSprop", "ill-conditioned", data.unscaled_columns, mlp(16, 2), cross_entropy, RMSprop),
+        Task("factors, Adagrad", "factors", data.ratings, partial(models.Factors, 4), mse, Adagrad, 64),
+        Task("factors, SGD", "factors", data.ratings, partial(models.Factors, 8), mse, SGD, 64),
+    ]
+
+
+def _special() -> list[Task]:
+    digits, tanh, dropout = data.digits, mlp(64, 32, 16, 64, activation=nn.Tanh), mlp(64, 64, 10, dropout=0.3)
+    few, other = partial(data.digits, 5, 10), data.text
+    noisy, huge = data.heteroscedastic, partial(data.friedman, 10.0)
+    return [
+        Task("autoencoder, RMSprop", "generative", digits, tanh, models.reconstruction, RMSprop),
+        Task("vae -elbo, AdamW", "generative", digits, models.Variational, models.minus_elbo, AdamW),
+        Task("gaussian nll, Adam", "negative", noisy, mlp(1, 32, 32, 2), models.gaussian_nll, Adam),
+        Task("-cosine, SGD", "negative", digits, mlp(64, 32, 16), models.minus_cosine, SGD),
+        Task("contrastive, momentum", "negative", digits, mlp(64, 32, 16), models.contrastive, momentum),
+        Task("denoising, AdamW", "generative", digits, tanh, models.denoising, AdamW),
+        Task("fine-tuned digits, momentum", "fine-tuning", few, models.pretrained_digits, cross_entropy, momentum),
+        Task("fine-tuned characters, Adam", "fine-tuning", other, models.pretrained_text, cross_entropy, Adam),
+        Task("digits in twos, SGD", "tiny batches", digits, mlp(64, 32, 10), cross_entropy, SGD, 2),
+        Task("friedman in fours, AdamW", "tiny batches", huge, mlp(10, 32, 1), mse, AdamW, 4),
+        Task("dropout in fours, Adam", "tiny batches", digits, dropout, cross_entropy, Adam, 4),
+        Task("diabetes in ones, SGD", "tiny batches", partial(data.tabular, "diabetes"), mlp(10, 16, 1), mse, SGD, 1),
+    ]
