@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler, TensorDataset
 
 DEFAULT_BATCH_SIZE = 32
 _FORMS = "a DataLoader, a Dataset, a tuple of two tensors (inputs, targets) or an iterable of batches"
@@ -39,15 +39,14 @@ class Batches:
     @property
     def sources(self) -> list[Any]:
         """The loader and what it draws from: whatever may hold a generator or a place in the data."""
-        found: list[Any] = [self.loader]
-        for name in ("sampler", "batch_sampler", "dataset"):
-            part = getattr(self.loader, name, None)
-            found += [part, getattr(part, "sampler", None)]
-        inner = found[-2]  # a Subset of a Subset of …
-        while (inner := getattr(inner, "dataset", None)) is not None and all(inner is not part for part in found):
-            found.append(inner)
-        unique = {id(part): part for part in found if part is not None}
-        return list(unique.values())
+        found: dict[int, Any] = {}
+        waiting: list[Any] = [self.loader]
+        while waiting:
+            part = waiting.pop()
+            if id(part) not in found:
+                found[id(part)] = part
+                waiting += _parts(part)
+        return list(found.values())
 
     def __iter__(self) -> Iterator[Any]:
         """Yield batches without end, starting over when the data ends; stop where it cannot start over.
@@ -81,6 +80,14 @@ class Batches:
         shut_down = getattr(iterator, "_shutdown_workers", None)
         if shut_down is not None:
             shut_down()
+
+
+def _parts(source: Any) -> list[Any]:
+    """Return the loaders, samplers and datasets that this one is made of: a wrapper's loader, a Subset's dataset …"""
+    attributes = vars(source) if hasattr(source, "__dict__") and not isinstance(source, type) else {}
+    members = [*attributes.values(), *(attributes.get("datasets") or ())]
+    named = [getattr(source, name, None) for name in ("sampler", "batch_sampler", "dataset")]
+    return [m for m in members if isinstance(m, (DataLoader, Sampler, Dataset))] + [m for m in named if m is not None]
 
 
 def _loader(data: Any, options: Mapping[str, Any] | None, name: str) -> Iterable[Any]:

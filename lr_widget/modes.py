@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import BuiltinFunctionType
 from typing import Any, cast
 
 import torch
@@ -73,5 +74,6 @@ def torch_modes_undo() -> Callable[[], None]:
 
 
 def _autocast_nesting() -> int:
-    torch.autocast_increment_nesting()
-    return int(torch.autocast_decrement_nesting())
+    # There is no call that only reads it. Both in one go of C, so that no Ctrl-C comes between them.
+    up_and_down = (torch.autocast_increment_nesting, torch.autocast_decrement_nesting)
+    return [*map(BuiltinFunctionType.__call__, up_and_down)][-1]

@@ -66,7 +66,9 @@ class Snapshot:
     def restore(self) -> None:
         """Put everything back; what cannot be put back is named in one `RestoreError` after the rest is done."""
         failures: list[tuple[str, Exception]] = []
-        with torch.no_grad():
+        grad_enabled = torch.is_grad_enabled()
+        try:
+            torch.set_grad_enabled(False)
             # A load_state_dict may write anywhere and draw random numbers, so it comes first. Structure comes before
             # contents: it brings back the tensor objects that are written to.
             for what, undo in [*self._loads, *self._structure, *self._contents, *self._versions, *self._rngs]:
@@ -74,7 +76,9 @@ class Snapshot:
                     undo()
                 except Exception as error:  # noqa: PERF203  # one lost part must not cost the others
                     failures.append((what, error))
-        torch.clear_autocast_cache()  # inside a user's autocast it may hold casts of the test's weights
+            torch.clear_autocast_cache()  # inside a user's autocast it may hold casts of the test's weights
+        finally:  # and not a `with`: leaving one takes lines of Python that a Ctrl-C can cut off
+            torch.set_grad_enabled(grad_enabled)
         if failures:
             names = "; ".join(f"{what} ({type(error).__name__}: {error})" for what, error in failures)
             raise RestoreError(f"could not put back after the range test: {names}") from failures[0][1]

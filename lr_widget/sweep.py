@@ -77,16 +77,16 @@ def run_sweep(plan: Plan) -> Sweep:
         nonlocal is_restored
         if is_restored:
             return
-        with uninterrupted():
-            try:
-                plan.close()
-            finally:
-                try:
-                    snapshot.restore()
-                except RestoreError:
-                    is_restored = True  # as far as can be
-                    raise
-            is_restored = True
+        put_modes_back = torch_modes_undo()
+        try:
+            with uninterrupted():
+                _restore(plan, snapshot)
+                is_restored = True
+        except RestoreError:
+            is_restored = True  # as far as can be
+            raise
+        finally:
+            put_modes_back()
 
     try:
         try:
@@ -95,6 +95,13 @@ def run_sweep(plan: Plan) -> Sweep:
             restore()
     finally:
         restore()  # again, where a Ctrl-C came before or into the first one
+
+
+def _restore(plan: Plan, snapshot: Snapshot) -> None:
+    try:
+        plan.close()
+    finally:
+        snapshot.restore()
 
 
 def _steps(plan: Plan) -> Sweep:

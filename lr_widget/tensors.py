@@ -12,6 +12,8 @@ StorageKey = tuple[str, int]
 
 def identity_undo(tensor: torch.Tensor) -> Undo:
     """Return what puts back what the tensor is, beside its bytes."""
+    if nn.parameter.is_lazy(tensor):
+        return _lazy_undo(tensor)
     cls, alias, is_leaf = type(tensor), tensor.data, tensor.is_leaf
     grad = tensor.grad if is_leaf else None
     requires_grad = tensor.requires_grad
@@ -19,10 +21,10 @@ def identity_undo(tensor: torch.Tensor) -> Undo:
     attributes = dict(vars(tensor)) if hasattr(tensor, "__dict__") else {}
 
     def undo() -> None:
-        if type(tensor) is not cls:
-            tensor.__class__ = cls
         if not _is_same_view(tensor, alias):
             tensor.data = alias
+        if type(tensor) is not cls:
+            tensor.__class__ = cls
         if not is_leaf:
             return
         if not tensor.is_leaf:  # written to in place from a graph
@@ -43,7 +45,7 @@ def contents_undo(tensor: torch.Tensor, device: torch.device | None, known: set[
     Storages are copied whole, so that one copy serves every view of them, and entered into ``known``; None for a
     tensor whose storage was in there, or that has nothing to copy.
     """
-    if tensor.device.type == "meta" or torch.nn.parameter.is_lazy(tensor):
+    if tensor.device.type == "meta" or nn.parameter.is_lazy(tensor):
         return None
     if tensor.layout is not torch.strided or not _has_storage(tensor):
         whole = tensor.detach().clone()
@@ -64,10 +66,26 @@ def version_undo(tensor: torch.Tensor) -> Undo:
     A loss computed before the test can be backpropagated after it only if autograd sees no write between; and there
     is none, once the bytes are back.
     """
-    if tensor.is_inference():
+    if nn.parameter.is_lazy(tensor) or tensor.is_inference():
         return _nothing
     keeper = torch.autograd.grad_mode._unsafe_preserve_version_counter(tensor)
     return lambda: keeper.__exit__(None, None, None)
+
+
+def _lazy_undo(tensor: torch.Tensor) -> Undo:
+    """Return what takes its shape away again from a parameter or buffer that has got one when it first ran."""
+    cls, requires_grad, attributes = type(tensor), tensor.requires_grad, dict(vars(tensor))
+    nothing = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+
+    def undo() -> None:
+        if type(tensor) is not cls:
+            tensor.grad = None
+            tensor.data = nothing
+            tensor.__class__ = cls
+        tensor.requires_grad = requires_grad
+        refill(vars(tensor), attributes)
+
+    return undo
 
 
 def _hooks_undo(tensor: torch.Tensor) -> Undo:
