@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
@@ -17,11 +18,16 @@ def ema(losses: ArrayLike, beta: float = 0.9) -> Floats:
     (Kingma and Ba, arXiv 1412.6980, section 3): the first value is the first loss, not a fraction of it. Good for
     showing a curve while it grows; its features lag behind, so the rules smooth with `local_linear` instead.
 
-    losses: one loss a step, any length (an empty input gives an empty result). From the first NaN or infinite loss
-        on, the result is NaN; the values before it are not touched.
-    beta: weight of the past, in [0, 1); 0 returns the losses.
+    Args:
+        losses: one loss a step, any length; an empty input gives an empty result. From the first NaN or infinite loss
+            on, the result is NaN; the values before it are not touched.
+        beta: weight of the past, in [0, 1); 0 returns the losses.
 
-    Raises ValueError for a beta outside [0, 1).
+    Returns:
+        An array as long as ``losses``.
+
+    Raises:
+        ValueError: ``beta`` is outside [0, 1).
 
     >>> ema([1.0, 2.0, 3.0], beta=0.5).round(4).tolist()
     [1.0, 1.6667, 2.4286]
@@ -48,28 +54,49 @@ def first_finite_run(values: Floats) -> Floats:
     return values[: bad[0]] if bad.size else values
 
 
-def local_linear(x: Floats, y: Floats, bandwidth: float) -> tuple[Floats, Floats]:
-    """Fit a straight line around each point, weighted by a Gaussian, and return its level and its slope there.
+@dataclass(frozen=True)
+class Fit:
+    """A smoothed curve, point by point.
+
+    Attributes:
+        level: the smoothed values.
+        slope: their derivative, in units of y per unit of x.
+        error: standard error of the level, from how badly each point is predicted by the others.
+    """
+
+    level: Floats
+    slope: Floats
+    error: Floats
+
+
+def local_linear(x: Floats, y: Floats, bandwidth: float) -> Fit:
+    """Fit a straight line around each point, weighted by a Gaussian, and return its level and slope there.
 
     Local linear regression (Fan and Gijbels, 1996): centred, so nothing lags; unbiased on straight lines up to both
     ends, so the first and last points pull no slope where a plain moving average would. Works on uneven spacing.
 
-    x, y: one-dimensional, equally long, finite; x in any unit, usually log10 of the rate. Memory grows with the
-        square of the length: thin the curve first.
-    bandwidth: standard deviation of the weights, in the unit of x.
+    Args:
+        x, y: one-dimensional, equally long, finite; x in any unit, usually log10 of the rate. Memory grows with the
+            square of the length: thin a long curve first.
+        bandwidth: standard deviation of the weights, in the unit of x, > 0.
 
-    Returns two arrays as long as x; the slope is 0 where all the points in reach share one x.
+    Returns:
+        Arrays as long as x. Where all points in reach share one x, the slope is 0 and the level their mean.
 
-    >>> level, slope = local_linear(np.array([0.0, 1.0, 2.0, 3.0]), np.array([1.0, 3.0, 5.0, 7.0]), bandwidth=1.0)
-    >>> level.round(6).tolist(), slope.round(6).tolist()
+    >>> fit = local_linear(np.array([0.0, 1.0, 2.0, 3.0]), np.array([1.0, 3.0, 5.0, 7.0]), bandwidth=1.0)
+    >>> fit.level.round(6).tolist(), fit.slope.round(6).tolist()
     ([1.0, 3.0, 5.0, 7.0], [2.0, 2.0, 2.0, 2.0])
     """
     distance = x[None, :] - x[:, None]
     weight = np.exp(-0.5 * (distance / bandwidth) ** 2)
     weight /= weight.sum(axis=1, keepdims=True)
-    mean_x = (weight * distance).sum(axis=1)
-    mean_y = weight @ y
-    spread = (weight * (distance - mean_x[:, None]) ** 2).sum(axis=1)
-    covariance = (weight * (distance - mean_x[:, None]) * (y[None, :] - mean_y[:, None])).sum(axis=1)
-    slope = np.divide(covariance, spread, out=np.zeros_like(spread), where=spread > (1e-9 * bandwidth) ** 2)
-    return mean_y - slope * mean_x, slope
+    centred = distance - (weight * distance).sum(axis=1, keepdims=True)
+    spread = (weight * centred**2).sum(axis=1, keepdims=True)
+    to_slope = np.divide(weight * centred, spread, out=np.zeros_like(weight), where=spread > (1e-9 * bandwidth) ** 2)
+    to_level = weight + to_slope * (centred - distance)
+    level = to_level @ y
+    # A point's own share of its level; near 1, nothing else is in reach and the error is unknown.
+    own = np.minimum(np.diag(to_level), 0.99)
+    left_out = (y - level) / (1 - own)
+    noise = np.sqrt(np.mean(left_out**2)) if y.size else 0.0
+    return Fit(level, to_slope @ y, noise * np.sqrt((to_level**2).sum(axis=1)))

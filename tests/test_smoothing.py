@@ -42,21 +42,28 @@ def test_ema_refuses_a_beta_outside_its_range(beta: float):
 def test_local_linear_reproduces_a_straight_line_up_to_its_ends_on_uneven_points():
     """A plain moving average would bend both ends towards the middle."""
     x = np.array([0.0, 0.1, 0.5, 2.0, 2.1, 4.0])
-    level, slope = local_linear(x, 3 - 2 * x, bandwidth=0.7)
-    assert level == pytest.approx(3 - 2 * x)
-    assert slope == pytest.approx([-2.0] * 6)
+    fit = local_linear(x, 3 - 2 * x, bandwidth=0.7)
+    assert fit.level == pytest.approx(3 - 2 * x)
+    assert fit.slope == pytest.approx([-2.0] * 6)
+    assert fit.error == pytest.approx([0.0] * 6, abs=1e-12)
 
 
 def test_local_linear_does_not_lag():
     """The steepest point of a logistic fall stays where it is, at 0, and falls mirrored about it."""
     x = np.linspace(-4, 4, 81)
-    level, slope = local_linear(x, 1 / (1 + np.exp(3 * x)), bandwidth=0.5)
-    assert x[np.argmin(slope)] == pytest.approx(0.0)
-    assert level + level[::-1] == pytest.approx(np.ones(81))
+    fit = local_linear(x, 1 / (1 + np.exp(3 * x)), bandwidth=0.5)
+    assert x[np.argmin(fit.slope)] == pytest.approx(0.0)
+    assert fit.level + fit.level[::-1] == pytest.approx(np.ones(81))
 
 
 def test_local_linear_on_one_shared_x_is_flat_at_the_mean():
     """There is no slope to see where the rate never changes."""
-    level, slope = local_linear(np.zeros(3), np.array([1.0, 2.0, 6.0]), bandwidth=1.0)
-    assert level == pytest.approx([3.0] * 3)
-    assert slope.tolist() == [0.0] * 3
+    fit = local_linear(np.zeros(3), np.array([1.0, 2.0, 6.0]), bandwidth=1.0)
+    assert fit.level == pytest.approx([3.0] * 3)
+    assert fit.slope.tolist() == [0.0] * 3
+
+
+def test_local_linear_knows_its_standard_error():
+    """Among equal weights the mean of n points scatters by the noise over sqrt(n): 0.5 / sqrt(400) = 0.025."""
+    noise = np.random.default_rng(0).normal(0, 0.5, 400)
+    assert local_linear(np.linspace(-1, 1, 400), noise, bandwidth=100.0).error[200] == pytest.approx(0.025, rel=0.1)
