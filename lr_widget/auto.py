@@ -44,7 +44,7 @@ def auto(curve: Curve, others: Iterable[float | None]) -> Suggestion:
     half_way = int(np.flatnonzero(fit.level[: bottom + 1] > fit.level[bottom] + fall / 2)[-1]) + 1
     low, high = float(curve.x[half_way]) - curve.step, float(curve.x[bottom]) - curve.step
     lr = 10 ** ((low + high) / 2)
-    cut_off = _cut_off(curve, half_way, bottom)
+    cut_off = _cut_off(curve, bottom)
     confidence = "low" if cut_off or fall < VISIBLE_ERRORS * scatter else "medium"
     if not cut_off and fall >= CLEAR_ERRORS * scatter:
         confidence = "high"
@@ -61,15 +61,25 @@ def _no_answer(curve: Curve, bottom: int, is_visible: bool) -> str:
         return "The loss rises from the first rates on; lower start_lr."
     if not is_visible or bottom == 0:
         return "No fall of the loss stands out of its noise; take more steps or a larger batch."
-    steepest = float(curve.fit.slope.min())
-    if bottom == curve.x.size - 1 and curve.fit.slope[-1] <= STILL_FALLING_SHARE * steepest:
+    if bottom == curve.x.size - 1 and _falls_at(curve, -1):
         return "The loss falls to the very end, so the curve does not show what is too high; extend end_lr."
     return ""
 
 
-def _cut_off(curve: Curve, half_way: int, bottom: int) -> str:
+def _falls_at(curve: Curve, end: int) -> bool:
+    """Return whether the loss falls at the first (0) or the last (-1) point about as fast as anywhere.
+
+    The slope at the very end is too noisy: it is the mean one over two bandwidths that counts.
+    """
+    x, level = curve.x, curve.fit.level
+    inside = float(np.clip(x[end] + (2 * BANDWIDTH_DECADES if end == 0 else -2 * BANDWIDTH_DECADES), x[0], x[-1]))
+    slope = (level[end] - np.interp(inside, x, level)) / (x[end] - inside)
+    return bool(slope < 0 and slope <= STILL_FALLING_SHARE * curve.fit.slope.min())
+
+
+def _cut_off(curve: Curve, bottom: int) -> str:
     """Return what of the fall is not on the curve, or nothing."""
-    if curve.x[half_way] - curve.x[0] < BANDWIDTH_DECADES:
+    if _falls_at(curve, 0):
         return " (it falls from the first rates on: a lower start_lr would show more)"
     if bottom == curve.x.size - 1:
         return " (it does not rise yet at the end: a higher end_lr would show more)"

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lr_widget.errors import NoSuggestionError
 from lr_widget.suggest import Suggestion, suggest_all, suggest_lr
@@ -52,3 +54,125 @@ def test_too_few_points_and_a_constant_curve_give_a_reason_from_every_rule():
     for suggestion in (*suggest_all([1e-3], [1.0]).values(), *suggest_all(LRS, np.ones(141)).values()):
         assert suggestion.lr is None
         assert suggestion.reason.endswith(".")
+
+
+def noisy_sweep(noise: float, num_steps: int = 100, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return a sweep that falls from 2 to 1 around 1e-3, rises from 1 on, and carries Gaussian noise."""
+    lrs = np.logspace(-7, 1, num_steps)
+    x = np.log10(lrs)
+    losses = 1 + 1 / (1 + np.exp(4 * (x + 3))) + 4 * np.exp(3 * (x - 0.5))
+    return lrs, losses + np.random.default_rng(seed).normal(0, noise, num_steps)
+
+
+def test_auto_lies_half_way_between_half_of_the_fall_and_the_minimum():
+    """Half of the fall is done at 1e-3; it ends where 4 exp(-4x - 12) = 12 exp(3x - 1.5), at x = -(10.5 + ln 3) / 7."""
+    suggestion = suggest_lr(*noisy_sweep(0.0))
+    assert suggestion.low == pytest.approx(1e-3, rel=0.25)
+    assert suggestion.high == pytest.approx(10 ** (-(10.5 + np.log(3)) / 7), rel=0.25)
+    assert suggestion.lr == pytest.approx((suggestion.low * suggestion.high) ** 0.5)
+    assert suggestion.confidence == "high"
+
+
+def test_autos_reason_names_both_ends_and_the_other_rules():
+    """The user reads why, not only what."""
+    reason = suggest_lr(*noisy_sweep(0.0)).reason
+    assert reason.startswith("Half-way between the rate where half of the fall is done, ")
+    assert "and the one with the lowest loss, " in reason
+    assert reason.endswith(" of 9 other rules lie within a factor of 3.")
+
+
+def test_confidence_sinks_with_the_noise():
+    """The same curve, seen through more noise: clear, visible, doubtful."""
+    assert suggest_lr(*noisy_sweep(0.05)).confidence == "high"
+    assert suggest_lr(*noisy_sweep(0.5)).confidence in ("medium", "low")
+
+
+def test_more_steps_make_the_suggestion_steadier():
+    """Over 20 seeds the decades scatter less with 1600 noisy steps than with 100."""
+    spread = [np.std([np.log10(suggest_lr(*noisy_sweep(0.3, n, seed)).lr) for seed in range(20)]) for n in (100, 1600)]
+    assert spread[1] < 0.7 * spread[0]
+
+
+def test_the_height_of_the_explosion_makes_no_difference():
+    """That a rate is too high is known from the first rise; how far the loss goes is chance."""
+    lrs, losses = noisy_sweep(0.05)
+    exploded = np.where(losses > 2.3, losses * 1e6, losses)
+    assert suggest_lr(lrs, exploded) == suggest_lr(lrs, losses)
+
+
+@pytest.mark.parametrize(
+    ("losses", "reason"),
+    [
+        (2 - np.log10(LRS), "extend end_lr"),
+        (np.exp(np.log10(LRS)), "lower start_lr"),
+        (np.random.default_rng(1).normal(0, 1, 141), "take more steps or a larger batch"),
+        (np.full(141, -3.0), "check that the optimizer trains this model"),
+    ],
+    ids=["falling to the end", "rising from the start", "noise", "constant"],
+)
+def test_auto_has_no_rate_for_a_curve_without_an_answer_and_says_what_to_do(losses: np.ndarray, reason: str):
+    """A made-up rate is worse than none."""
+    suggestion = suggest_lr(LRS, losses)
+    assert suggestion.lr is None
+    assert reason in suggestion.reason
+
+
+def test_a_curve_that_starts_in_the_middle_of_its_fall_is_low_in_confidence_and_says_so():
+    """What lies before the first rate may matter."""
+    lrs, losses = noisy_sweep(0.0)
+    suggestion = suggest_lr(lrs[lrs > 1e-3], losses[lrs > 1e-3])
+    assert suggestion.confidence == "low"
+    assert "a lower start_lr would show more" in suggestion.reason
+
+
+def test_several_losses_at_one_rate_count_as_their_mean():
+    """Sweeps of several seeds over the same rates can be given as they are."""
+    lrs, losses = noisy_sweep(0.05)
+    up, down = losses + 0.125, losses - 0.125
+    twice = suggest_lr(np.concatenate([lrs, lrs]), np.concatenate([up, down]))
+    assert twice.lr == pytest.approx(suggest_lr(lrs, losses).lr)
+
+
+OURS = ("auto", "steepest", "minimum/10")
+finite = st.floats(allow_nan=False, allow_infinity=False)
+curves = st.lists(st.tuples(st.floats(1e-300, 1e300), finite), max_size=60)
+
+
+@given(curves)
+def test_no_finite_input_raises_in_any_rule(points: list[tuple[float, float]]):
+    """Huge, denormal, unsorted, repeated, few or none."""
+    lrs, losses = [lr for lr, _ in points], [loss for _, loss in points]
+    for suggestion in suggest_all(lrs, losses).values():
+        assert suggestion.lr is None or suggestion.lr >= 0
+
+
+@given(st.integers(0, 1000), st.floats(0, 1), st.floats(1e-6, 1e6), st.floats(-1e3, 1e3))
+def test_scale_and_offset_of_the_losses_change_nothing(seed: int, noise: float, scale: float, offset: float):
+    """Negative and huge losses are as good as any."""
+    lrs, losses = noisy_sweep(noise, seed=seed)
+    for rule in OURS:
+        plain, moved = suggest_lr(lrs, losses, rule), suggest_lr(lrs, scale * (losses + offset), rule)
+        assert (plain.lr, plain.confidence) == (pytest.approx(moved.lr), moved.confidence)
+
+
+@given(st.integers(0, 1000), st.randoms(use_true_random=False))
+def test_the_order_of_the_points_changes_nothing(seed: int, random: object):
+    """Reversed or shuffled, the rates say where each loss belongs."""
+    lrs, losses = noisy_sweep(0.2, seed=seed)
+    order = list(range(100))
+    random.shuffle(order)
+    assert suggest_all(lrs[order], losses[order]) == suggest_all(lrs, losses) == suggest_all(lrs[::-1], losses[::-1])
+
+
+@given(st.integers(0, 1000), st.integers(0, 30), st.sampled_from([np.nan, np.inf, -np.inf]))
+def test_a_tail_without_finite_losses_changes_nothing(seed: int, length: int, bad: float):
+    """A test that ended in NaN is read up to there."""
+    lrs, losses = noisy_sweep(0.2, seed=seed)
+    tail = 10 * 1.1 ** np.arange(1, length + 1)
+    assert suggest_all([*lrs, *tail], [*losses, *[bad] * length]) == suggest_all(lrs, losses)
+
+
+def test_a_long_curve_is_thinned_and_answers_the_same():
+    """With 50,000 steps the analytic curve gives the same rate as with 400, short of the step that is taken off."""
+    few, many = (suggest_lr(*noisy_sweep(0.0, n)).lr for n in (400, 50_000))
+    assert many == pytest.approx(few, rel=0.1)
