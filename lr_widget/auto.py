@@ -31,18 +31,22 @@ def auto(curve: Curve, others: Iterable[float | None]) -> Suggestion:
     Returns:
         ``confidence`` is "high" for a fall of at least 8 standard errors of the smoothed loss that shows both of its
         ends, "low" below 4, otherwise "medium"; "low" at best where the curve starts or stops in the middle of its
-        fall. No rate where there is no fall above 2 standard errors, or where it is steepest at the end.
+        fall. Where no fall is above 2 standard errors but the loss explodes, the rate is a tenth of the last one before  # noqa: E501
+        that, with "low" confidence; where there is neither, or where the fall goes on at the end, there is no rate.
     """
     fit = curve.fit
     bottom = int(np.argmin(fit.level))
     top = int(np.argmax(fit.level[: bottom + 1]))
     fall = fit.level[top] - fit.level[bottom]
     scatter = float(np.hypot(fit.error[top], fit.error[bottom]))
-    reason = _no_answer(curve, bottom, fall > NOISE_ERRORS * scatter)
+    is_visible = bool(fall > NOISE_ERRORS * scatter) and bottom > 0
+    if not is_visible and curve.edge is not None and not curve.is_rising:
+        return _before_the_edge(curve.edge)
+    reason = _no_answer(curve, bottom, is_visible)
     if reason:
         return Suggestion(None, "auto", reason)
     half_way = int(np.flatnonzero(fit.level[: bottom + 1] > fit.level[bottom] + fall / 2)[-1]) + 1
-    low, high = float(curve.x[half_way]) - curve.step, float(curve.x[bottom]) - curve.step
+    low, high = (max(float(curve.x[at]) - curve.step, float(curve.x[0])) for at in (half_way, bottom))
     lr = 10 ** ((low + high) / 2)
     cut_off = _cut_off(curve, bottom)
     confidence = "low" if cut_off or fall < VISIBLE_ERRORS * scatter else "medium"
@@ -55,11 +59,20 @@ def auto(curve: Curve, others: Iterable[float | None]) -> Suggestion:
     return Suggestion(lr, "auto", reason, low=10**low, high=10**high, confidence=confidence)
 
 
+def _before_the_edge(edge: float) -> Suggestion:
+    """Return what is left where noise hides the fall but not the explosion: the rule of thumb."""
+    reason = (
+        f"Noise hides any fall of the loss, so this is a tenth of the rate above which it only rises, {10**edge:.1e}; "
+        "more steps or a larger batch would tell more."
+    )
+    return Suggestion(10 ** (edge - 1), "auto", reason, high=10**edge, confidence="low")
+
+
 def _no_answer(curve: Curve, bottom: int, is_visible: bool) -> str:
     """Return why the curve carries no answer, or nothing."""
     if not is_visible and curve.is_rising:
         return "The loss rises from the first rates on; lower start_lr."
-    if not is_visible or bottom == 0:
+    if not is_visible:
         return "No fall of the loss stands out of its noise; take more steps or a larger batch."
     if bottom == curve.x.size - 1 and _falls_at(curve, -1):
         return "The loss falls to the very end, so the curve does not show what is too high; extend end_lr."
@@ -88,5 +101,6 @@ def _cut_off(curve: Curve, bottom: int) -> str:
 
 def _agreement(lr: float, others: Iterable[float | None]) -> str:
     rates = [other for other in others if other is not None]
-    agreeing = sum(1 / AGREEING_FACTOR <= other / lr <= AGREEING_FACTOR for other in rates)
+    # products, not quotients: a rate can be so small that it is 0 as a float
+    agreeing = sum(lr <= other * AGREEING_FACTOR and other <= lr * AGREEING_FACTOR for other in rates)
     return f"{agreeing} of {len(rates)} other rules lie within a factor of {AGREEING_FACTOR:.0f}"

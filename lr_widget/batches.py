@@ -36,6 +36,14 @@ class Batches:
         self._iterator: Iterator[Any] | None = None
         _refuse_empty(self.loader, name)
 
+    def refuse_one_shot(self, reason: str) -> None:
+        """Raise a TypeError where the data cannot start over; ``reason`` says why it must."""
+        if self.is_one_shot:
+            raise TypeError(
+                f"{self.name} is a one-shot iterator ({type(self.loader).__name__}), but {reason}; "
+                "give a DataLoader, a list or another iterable that can start over"
+            )
+
     @property
     def sources(self) -> list[Any]:
         """The loader and what it draws from: whatever may hold a generator or a place in the data."""
@@ -83,7 +91,7 @@ class Batches:
 
 
 def _parts(source: Any) -> list[Any]:
-    """Return the loaders, samplers and datasets that this one is made of: a wrapper's loader, a Subset's dataset …"""
+    """Return the loaders, samplers and datasets that this one is made of: a wrapper's loader, a Subset's dataset."""
     attributes = vars(source) if hasattr(source, "__dict__") and not isinstance(source, type) else {}
     members = [*attributes.values(), *(attributes.get("datasets") or ())]
     named = [getattr(source, name, None) for name in ("sampler", "batch_sampler", "dataset")]
@@ -101,7 +109,7 @@ def _loader(data: Any, options: Mapping[str, Any] | None, name: str) -> Iterable
                 f"{name} as tensors must be (inputs, targets) with one entry a sample in each, got shapes {shapes}"
             )
         data = TensorDataset(*data)
-    if isinstance(data, Dataset) or _is_map_style(data):
+    if takes_options(data):
         if len_of(data) == 0:
             raise ValueError(f"{name} is a dataset of length 0; give data with at least one sample")
         default = {"batch_size": DEFAULT_BATCH_SIZE}
@@ -114,6 +122,11 @@ def _loader(data: Any, options: Mapping[str, Any] | None, name: str) -> Iterable
         raise TypeError(f"{name} must be {_FORMS}, got {type(data).__name__}")
     _refuse_options(options, name, f"an iterable ({type(data).__name__})")
     return data
+
+
+def takes_options(data: Any) -> bool:
+    """Say whether a DataLoader is made for ``data``, so that there is something to set on it."""
+    return isinstance(data, Dataset) or _is_tensor_tuple(data) or _is_map_style(data)
 
 
 def _own_workers(loader: DataLoader[Any]) -> DataLoader[Any]:

@@ -17,6 +17,7 @@ from lr_widget.smoothing import Fit, Floats, local_linear
 MIN_POINTS = 5
 MAX_POINTS = 400  # more are averaged: smoothing costs the square
 BANDWIDTH_DECADES = 0.3
+EXPLODED_POINTS = 3  # one outlier is no explosion
 START_SHARE = 10  # the first tenth of the points shows the loss before anything is learnt
 
 
@@ -55,13 +56,16 @@ class Curve:
         y: losses between 0, the lowest, and 1, the level at the start; what lies above that is cut to 1, since a loss
             that is above where it started only says that nothing is learnt. All 1 where the loss is nowhere below it.
         step: distance in decades between two steps of the sweep.
-        is_rising: whether most losses lie above the starting level and its noise.
+        is_rising: whether most losses lie above all of the first ones.
+        edge: log10 of the last rate with a loss at or below its starting level, where the loss explodes after it:
+            where the last three losses lie above all of the first half. None elsewhere.
     """
 
     x: Floats
     y: Floats
     step: float
     is_rising: bool
+    edge: float | None
 
     @cached_property
     def fit(self) -> Fit:
@@ -99,12 +103,12 @@ def prepare(points: Points) -> Curve:
     half = few.losses / 2  # so that the difference of two huge losses is still finite
     start = half[: max(3, half.size // START_SHARE)]
     level = float(np.median(start))
-    noise = float(np.median(np.abs(start - level)))
     y = np.minimum(half, level)
     fall = level - float(y.min())
     scaled = 1 - (level - y) / fall if fall > 0 else np.ones_like(y)
-    is_rising = bool(np.mean(half > level + 3 * noise) > 0.5)
-    return Curve(few.x, scaled, points.step, is_rising)
+    has_exploded = half[-EXPLODED_POINTS:].min() > half[: half.size // 2].max()
+    edge = float(few.x[np.flatnonzero(half <= level)[-1]]) if has_exploded else None
+    return Curve(few.x, scaled, points.step, bool(np.median(half) > start.max()), edge)
 
 
 def _means(group: np.ndarray[tuple[int], np.dtype[np.int64]], *columns: Floats) -> list[Floats]:

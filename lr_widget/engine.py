@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Integral
 from typing import Any
 
 import torch
 
-from .batches import Batches
+from .batches import Batches, takes_options
 from .divergence import DEFAULT_DIVERGE_FACTOR, Divergence
 from .groups import RateSetter
 from .records import LRRecords, StepRecord
@@ -103,7 +104,7 @@ def iter_range_test(
     plan = Plan(
         training=training,
         train=Batches(train_data, dataloader_options, "train_data"),
-        val=Batches(val_data, dataloader_options, "val_data") if val_data is not None else None,
+        val=_val_batches(val_data, dataloader_options),
         val_every=_at_least_one("val_every", val_every),
         schedule=make_schedule(schedule, start_lr, end_lr, num_steps),
         num_steps=num_steps,
@@ -155,6 +156,9 @@ def range_test(
     (100, 'completed')
     """
     repeats = _at_least_one("repeats", repeats)
+    if repeats > 1:
+        Batches(train_data, options.get("dataloader_options")).refuse_one_shot("repeats start over")
+    options["also_restore"] = _stateful(options.get("also_restore", ()), None)
     sweeps = []
     with _progress_bar(options.get("num_steps", 100) * repeats, enabled=progress) as show:
         for repeat in range(repeats):
@@ -169,7 +173,7 @@ def repeat_seed(seed: int | None, repeat: int) -> int | None:
     """Return the seed of the repeat number ``repeat`` from 0; the first one without a seed is not seeded at all."""
     if repeat == 0:
         return seed
-    return (torch.initial_seed() if seed is None else seed) + repeat
+    return ((torch.initial_seed() if seed is None else seed) + repeat) % 2**63
 
 
 # The keywords in full for help(), completion and Shift-Tab, in one place only.
@@ -229,6 +233,14 @@ def _progress_bar(total: int, *, enabled: bool) -> Iterator[Callable[[StepRecord
         yield show
 
 
+def _val_batches(val_data: Any, dataloader_options: Mapping[str, Any] | None) -> Batches | None:
+    if val_data is None:
+        return None
+    batches = Batches(val_data, dataloader_options if takes_options(val_data) else None, "val_data")
+    batches.refuse_one_shot("it is evaluated several times")
+    return batches
+
+
 def _stateful(also_restore: Iterable[Any], grad_scaler: Any) -> list[Any]:
     if hasattr(also_restore, "load_state_dict"):
         also_restore = (also_restore,)  # one alone; walking over an nn.Sequential would give its layers
@@ -239,7 +251,7 @@ def _stateful(also_restore: Iterable[Any], grad_scaler: Any) -> list[Any]:
     return things
 
 
-def _at_least_one(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+def _at_least_one(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
-    return value
+    return int(value)

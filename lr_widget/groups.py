@@ -26,6 +26,7 @@ class RateSetter:
         if mode not in ("ratio", "equal"):
             raise ValueError(f'group_lrs must be "ratio" or "equal", got {mode!r}')
         self._groups: list[dict[str, Any]] = [group for opt in optimizers for group in opt.param_groups]
+        _refuse_own_rates(self._groups)
         self._factors = [1.0] * len(self._groups)
         if mode == "ratio" and len(self._groups) > 1:
             self._factors = _proportions(self._groups)
@@ -42,6 +43,15 @@ class RateSetter:
         )
 
 
+def _refuse_own_rates(groups: Sequence[dict[str, Any]]) -> None:
+    for index, group in enumerate(groups):
+        if not isinstance(group.get("lr"), (int, float, torch.Tensor)):
+            raise ValueError(
+                f"param group {index} has lr {group.get('lr')!r}, so its optimizer sets its own rate and none can be "
+                "swept; give the optimizer a numeric lr"
+            )
+
+
 def _proportions(groups: Sequence[dict[str, Any]]) -> list[float]:
     for key in ("lr", "initial_lr"):
         rates = [float(group.get(key, 0.0)) for group in groups]
@@ -55,4 +65,4 @@ def _proportions(groups: Sequence[dict[str, Any]]) -> list[float]:
 
 def _rounded(lr: float, held: Any) -> float:
     """Return the rate as ``held`` holds it, without reading it back from an accelerator."""
-    return float(torch.tensor(lr, dtype=held.dtype)) if isinstance(held, torch.Tensor) else lr
+    return float(torch.tensor(lr, dtype=held.dtype, device="cpu")) if isinstance(held, torch.Tensor) else lr

@@ -10,6 +10,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+_CALL = cast(Callable[[Callable[[], int]], int], BuiltinFunctionType.__call__)
+
 AutocastFactory = Callable[[], AbstractContextManager[Any]]
 
 
@@ -76,4 +78,4 @@ def torch_modes_undo() -> Callable[[], None]:
 def _autocast_nesting() -> int:
     # There is no call that only reads it. Both in one go of C, so that no Ctrl-C comes between them.
     up_and_down = (torch.autocast_increment_nesting, torch.autocast_decrement_nesting)
-    return [*map(BuiltinFunctionType.__call__, up_and_down)][-1]
+    return list(map(_CALL, up_and_down))[-1]

@@ -176,3 +176,13 @@ def test_a_long_curve_is_thinned_and_answers_the_same():
     """With 50,000 steps the analytic curve gives the same rate as with 400, short of the step that is taken off."""
     few, many = (suggest_lr(*noisy_sweep(0.0, n)).lr for n in (400, 50_000))
     assert many == pytest.approx(few, rel=0.1)
+
+
+def test_noise_that_hides_the_fall_but_not_the_explosion_leaves_the_rule_of_thumb():
+    """Losses of 0 or 2 in turn, exploding after 1e-2: a tenth of that, in low confidence."""
+    lrs = np.logspace(-6, 0, 61)
+    losses = np.where(lrs > 1.01e-2, 100 * lrs / 1e-2, 2.0 * (np.arange(61) % 2))
+    suggestion = suggest_lr(lrs, losses)
+    assert (suggestion.lr, suggestion.high) == (pytest.approx(1e-3), pytest.approx(1e-2))
+    assert (suggestion.low, suggestion.confidence) == (None, "low")
+    assert "Noise hides any fall of the loss" in suggestion.reason

@@ -38,7 +38,7 @@ class _RaisingBackward(torch.autograd.Function):
 
 
 def sweep(training: Training, *, data: Any = None, on_loss: Callable[[int, Any], Any] | None = None, **options: Any):
-    """Return a range test of the training in which ``on_loss(call number from 1, loss)`` may change the loss or raise."""
+    """Return a range test of the training in which ``on_loss(call number from 1, loss)`` may change it or raise."""
     kind, calls = training.kind, itertools.count(1)
 
     def step(model: Any, batch: Any) -> torch.Tensor:
@@ -176,7 +176,7 @@ class _Tracer:
 
 @contextmanager
 def interrupting(line: int) -> Iterator[_Tracer]:
-    """Interrupt the block before it runs the package's line of this number, counted from 0; −1 for never."""
+    """Interrupt the block before it runs the package's line of this number, counted from 0; -1 for never."""
     tracer, previous = _Tracer(line), sys.gettrace()
     sys.settrace(tracer)
     try:
@@ -186,7 +186,7 @@ def interrupting(line: int) -> Iterator[_Tracer]:
 
 
 def _expect(kind: type[BaseException], training: Training, **options: Any) -> None:
-    with pytest.raises(kind, match="^(in|after) "):
+    with pytest.raises(kind, match=r"^(in|after) "):
         run(sweep(training, **options))
 
 

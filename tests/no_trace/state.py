@@ -54,15 +54,13 @@ class Look:
         above = above | {id(value)}
         if isinstance(value, torch.Tensor):
             yield from self._tensor(path, value, above)
-        elif isinstance(value, torch.Generator):
-            yield f"{path} state", value.get_state().numpy().tobytes()
-        elif isinstance(value, np.random.Generator):
-            yield f"{path} state", repr(value.bit_generator.state)
-        elif isinstance(value, random.Random):
-            yield f"{path} state", value.getstate()
-        elif isinstance(value, np.ndarray):
-            yield f"{path} bytes", (value.shape, value.dtype, value.tobytes())
-        elif isinstance(value, dict):
+        elif (state := _state(value)) is not None:
+            yield f"{path} state", state
+        else:
+            yield from self._members(path, value, above)
+
+    def _members(self, path: str, value: Any, above: set[int]) -> Iterator[tuple[str, Any]]:
+        if isinstance(value, dict):
             yield f"{path} keys", [id(key) if isinstance(key, torch.Tensor) else repr(key) for key in value]
             for index, (key, item) in enumerate(value.items()):
                 name = f"#{index}" if isinstance(key, torch.Tensor) else str(key)[:40]
@@ -109,6 +107,17 @@ def tensor_bytes(tensor: torch.Tensor) -> bytes:
 def values(*modules: nn.Module) -> list[bytes]:
     """Return the parameters and buffers of the modules as bytes."""
     return [tensor_bytes(t) for m in modules for t in (*m.parameters(), *m.buffers()) if not nn.parameter.is_lazy(t)]
+
+
+def _state(value: Any) -> Any:
+    """Return the state of a random generator or an array; None for anything else."""
+    if isinstance(value, torch.Generator):
+        return value.get_state().numpy().tobytes()
+    if isinstance(value, np.random.Generator):
+        return repr(value.bit_generator.state)
+    if isinstance(value, random.Random):
+        return value.getstate()
+    return (value.shape, value.dtype, value.tobytes()) if isinstance(value, np.ndarray) else None
 
 
 def _is_looked_into(value: Any) -> bool:

@@ -69,9 +69,8 @@ def ends(task: Task, schedule: str, untrained: float) -> np.ndarray:
         end[i] = train(task, RATES[i], schedule, 0) if min(below, above) < enough else above
     half = untrained - 0.5 * (untrained - end.min())
     seeds = range(1, TRAINING_SEEDS)
-    more = [
-        [train(task, rate, schedule, s) if first < half else first for s in seeds] for rate, first in zip(RATES, end)
-    ]
+    pairs = zip(RATES, end, strict=True)
+    more = [[train(task, rate, schedule, seed) if first < half else first for seed in seeds] for rate, first in pairs]
     return np.column_stack([end, more])
 
 

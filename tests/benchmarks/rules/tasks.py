@@ -70,7 +70,7 @@ class Batches:
 
 def tasks() -> list[Task]:
     """Return all tasks, in pairs of one kind."""
-    return _images_and_text() + _numbers() + _special()
+    return _images_and_text() + _numbers() + _special() + _noisy()
 
 
 def halves() -> tuple[list[Task], list[Task]]:
@@ -125,4 +125,18 @@ def _special() -> list[Task]:
         Task("friedman in fours, AdamW", "tiny batches", huge, mlp(10, 32, 1), mse, AdamW, 4),
         Task("dropout in fours, Adam", "tiny batches", digits, dropout, cross_entropy, Adam, 4),
         Task("diabetes in ones, SGD", "tiny batches", partial(data.tabular, "diabetes"), mlp(10, 16, 1), mse, SGD, 1),
+    ]
+
+
+def _noisy() -> list[Task]:
+    """Add more tiny batches: their noise is what separates the rules most."""
+    curve, squares = data.heteroscedastic, partial(data.least_squares, 10.0, 1.0)
+    wine, cancer, text = partial(data.tabular, "wine"), partial(data.tabular, "breast_cancer"), data.text
+    return [
+        Task("curve in ones, SGD", "tiny batches", curve, mlp(1, 32, 1, activation=nn.Tanh), mse, SGD, 1),
+        Task("cancer in twos, RMSprop", "tiny batches", cancer, mlp(30, 16, 2), cross_entropy, RMSprop, 2),
+        Task("least squares in twos, momentum", "tiny batches", squares, mlp(20, 1), mse, momentum, 2),
+        Task("bigram in fours, Adam", "tiny batches", text, partial(Characters, "bigram"), cross_entropy, Adam, 4),
+        Task("wine in ones, Adam", "tiny batches", wine, mlp(13, 16, 3), cross_entropy, Adam, 1),
+        Task("factors in eights, momentum", "tiny batches", data.ratings, partial(models.Factors, 4), mse, momentum, 8),
     ]
