@@ -32,7 +32,7 @@ def auto(curve: Curve, others: Iterable[float | None]) -> Suggestion:
         ``confidence`` is "high" for a fall of at least 8 standard errors of the smoothed loss that shows both of its
         ends, "low" below 4, otherwise "medium"; "low" at best where the curve starts or stops in the middle of its
         fall. Where no fall is above 2 standard errors but the loss explodes, the rate is a tenth of the last one
-        before that, with "low" confidence; where there is neither, or where the fall goes on at the end, there is no rate.
+        before that, with "low" confidence; where there is neither, or where the fall goes on at the end, there is none.
     """
     fit = curve.fit
     bottom = int(np.argmin(fit.level))
