@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from .engine import iter_range_test, range_test
 from .errors import LRWidgetError, NoSuggestionError, NotebookError, RestoreError
+from .evidence import Evidence, ProbeRun
+from .probing import probe
 from .records import LRRecords, StepRecord
 from .suggest import Suggestion, suggest_lr
 
@@ -20,15 +22,18 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Evidence",
     "LRFinderWidget",
     "LRRecords",
     "LRWidgetError",
     "NoSuggestionError",
     "NotebookError",
+    "ProbeRun",
     "RestoreError",
     "StepRecord",
     "Suggestion",
     "iter_range_test",
+    "probe",
     "range_test",
     "suggest_lr",
 ]

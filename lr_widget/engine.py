@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from numbers import Integral
 from typing import Any
 
 import torch
 
 from .batches import Batches, takes_options
+from .collect import drain, keep, progress_bar
 from .divergence import DEFAULT_DIVERGE_FACTOR, Divergence
 from .groups import RateSetter
 from .records import LRRecords, StepRecord
-from .schedule import make_schedule
+from .schedule import Schedule, make_schedule
 from .sweep import Plan, Sweep, run_sweep
 from .training_step import Training
 
@@ -30,7 +31,7 @@ def iter_range_test(
     start_lr: float = 1e-7,
     end_lr: float = 10.0,
     num_steps: int = 100,
-    schedule: str = "exponential",
+    schedule: str | Schedule = "exponential",
     train_step: Callable[[Any, Any], torch.Tensor] | None = None,
     val_data: Any = None,
     val_every: int = 5,
@@ -62,7 +63,8 @@ def iter_range_test(
             model answers with a ``.loss``.
         train_data: DataLoader, Dataset, tuple of two tensors (inputs, targets), or any iterable of batches; starts over
             when it ends, except a one-shot iterator, which ends the test.
-        start_lr, end_lr, num_steps, schedule: the sweep; see `lr_widget.schedule`.
+        start_lr, end_lr, num_steps, schedule: the sweep; see `lr_widget.schedule`. A schedule may also be a function of
+            the step 1 … ``num_steps`` that gives its rate; then the bounds do not count.
         train_step: ``train_step(model, batch)`` → scalar loss, in place of ``loss_fn``.
         val_data: in the forms of ``train_data``; its mean loss is recorded every ``val_every`` steps, under no_grad and
             in eval mode.
@@ -155,18 +157,73 @@ def range_test(
     >>> len(records), records.stop_reason
     (100, 'completed')
     """
-    repeats = _at_least_one("repeats", repeats)
-    if repeats > 1:
-        Batches(train_data, options.get("dataloader_options")).refuse_one_shot("repeats start over")
-    options["also_restore"] = _stateful(options.get("also_restore", ()), None)
-    sweeps = []
-    with _progress_bar(options.get("num_steps", 100) * repeats, enabled=progress) as show:
-        for repeat in range(repeats):
-            sweep = iter_range_test(model, optimizer, loss_fn, train_data, seed=repeat_seed(seed, repeat), **options)
-            sweeps.append(_collect(sweep, show, options))
-            if sweeps[-1].stop_reason == "interrupted":
-                break
-    return LRRecords.from_repeats(sweeps)
+    test = RangeTest(model, optimizer, loss_fn, train_data, repeats=repeats, seed=seed, **options)
+    with progress_bar("range test", test.num_steps, enabled=progress) as show:
+        stop_reason = drain(test.steps(), show)
+    records = test.records(stop_reason)
+    assert records is not None, "drain raises where there is no step"
+    return records
+
+
+class RangeTest:
+    """Sweeps of one schedule, one after another, driven from outside, and their records so far.
+
+    The arguments are those of `range_test`, and so are the errors, which the first step may raise, too.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        optimizer: Any,
+        loss_fn: Callable[..., Any] | None,
+        train_data: Any,
+        *,
+        repeats: int = 1,
+        seed: int | None = None,
+        **options: Any,
+    ) -> None:
+        self._repeats = _at_least_one("repeats", repeats)
+        if repeats > 1:
+            Batches(train_data, options.get("dataloader_options")).refuse_one_shot("repeats start over")
+        options["also_restore"] = _stateful(options.get("also_restore", ()), None)
+        self._make_sweep = partial(iter_range_test, model, optimizer, loss_fn, train_data, **options)
+        self._make_sweep(seed=seed).close()  # checks everything, changes nothing
+        self._seed = seed
+        names = ("start_lr", "end_lr", "num_steps", "schedule")
+        self._asked = {name: options.get(name, _SWEEP_PARAMETERS[name].default) for name in names}
+        if callable(self._asked["schedule"]):
+            self._asked |= {"schedule": "custom", "start_lr": None, "end_lr": None}
+        self.sweeps: list[list[StepRecord]] = []
+        self._reasons: list[str] = []
+
+    @property
+    def num_steps(self) -> int:
+        """The steps of all sweeps together, if none ends early."""
+        return int(self._asked["num_steps"]) * self._repeats
+
+    def steps(self) -> Sweep:
+        """Yield the steps of all sweeps and return the last one's stop reason; to be called once."""
+        for repeat in range(self._repeats):
+            sweep = self._make_sweep(seed=repeat_seed(self._seed, repeat))
+            self.sweeps.append([])
+            self._reasons.append((yield from keep(sweep, self.sweeps[-1])))
+        return self._reasons[-1]
+
+    def records(self, stop_reason: str) -> LRRecords | None:
+        """Return what was recorded so far, or None before the first step.
+
+        Args:
+            stop_reason: why the sweep that has not ended by itself was cut short. It is left out where others ended.
+        """
+        sweeps = self.sweeps[: len(self._reasons)] or [steps for steps in self.sweeps if steps]
+        if not sweeps:
+            return None
+        reasons = [*self._reasons, stop_reason]
+        records = [
+            LRRecords.from_steps(steps, stop_reason=reason, **self._asked)
+            for steps, reason in zip(sweeps, reasons, strict=False)
+        ]
+        return LRRecords.from_repeats(records)
 
 
 def repeat_seed(seed: int | None, repeat: int) -> int | None:
@@ -185,52 +242,6 @@ range_test.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
     ],
     return_annotation="LRRecords",
 )
-
-
-def _collect(sweep: Sweep, show: Callable[[StepRecord], None], options: Mapping[str, Any]) -> LRRecords:
-    steps: list[StepRecord] = []
-    try:
-        stop_reason = _drain(sweep, steps, show)
-    except KeyboardInterrupt:
-        if not steps:
-            raise
-        stop_reason = "interrupted"
-    asked = {
-        name: options.get(name, _SWEEP_PARAMETERS[name].default)
-        for name in ("start_lr", "end_lr", "num_steps", "schedule")
-    }
-    return LRRecords.from_steps(steps, stop_reason=stop_reason, **asked)
-
-
-def _drain(sweep: Sweep, steps: list[StepRecord], show: Callable[[StepRecord], None]) -> str:
-    try:
-        try:
-            while True:
-                record = next(sweep)
-                steps.append(record)
-                show(record)
-        except StopIteration as end:
-            return str(end.value)
-        finally:
-            sweep.close()
-    finally:
-        sweep.close()  # again, where a Ctrl-C came just before the first one; closing twice does nothing
-
-
-@contextmanager
-def _progress_bar(total: int, *, enabled: bool) -> Iterator[Callable[[StepRecord], None]]:
-    if not enabled:
-        yield lambda record: None
-        return
-    from tqdm.auto import tqdm
-
-    with tqdm(total=total, desc="range test", unit="step") as bar:
-
-        def show(record: StepRecord) -> None:
-            bar.set_postfix_str(f"lr {record.lr:.1e}, loss {record.loss:.4g}", refresh=False)
-            bar.update()
-
-        yield show
 
 
 def _val_batches(val_data: Any, dataloader_options: Mapping[str, Any] | None) -> Batches | None:

@@ -59,29 +59,85 @@ def linear(start_lr: float, end_lr: float, num_steps: int) -> Schedule:
     return lr
 
 
-def make_schedule(name: str, start_lr: float, end_lr: float, num_steps: int) -> Schedule:
-    """Return the schedule called ``name``, ``"exponential"`` or ``"linear"``; see these functions.
+def one_cycle(max_lr: float, num_steps: int) -> Schedule:
+    """Return the 1cycle schedule of a short training: up to ``max_lr`` and down again to almost nothing.
+
+    Smith and Topin (arXiv 1708.07120) with the numbers of ``torch.optim.lr_scheduler.OneCycleLR``: a cosine from
+    ``max_lr / 25`` up over the first 30 % of the steps k = 1 … ``num_steps``, a cosine down to ``max_lr / 250000`` over
+    the rest.
 
     Raises:
-        ValueError: the name is neither, or the bounds are wrong.
+        ValueError, TypeError: the rate is not positive and finite, or there are too few steps.
+
+    >>> schedule = one_cycle(1.0, 10)
+    >>> [round(schedule(k), 4) for k in (1, 2, 3, 6, 10)]
+    [0.04, 0.52, 1.0, 0.6113, 0.0]
     """
-    if name == "exponential":
+    check_rate("max_lr", max_lr)
+    check_num_steps(num_steps)
+    peak = max(0.3 * num_steps - 1, 0.5)  # counted from 0, as torch does; a very short training still goes up
+
+    def lr(step: int) -> float:
+        done = step - 1
+        if done <= peak:
+            return _cosine(max_lr / 25, max_lr, done / peak)
+        return _cosine(max_lr, max_lr / 250_000, (done - peak) / (num_steps - 1 - peak))
+
+    return lr
+
+
+def constant(lr: float) -> Schedule:
+    """Return the schedule that stays at one rate.
+
+    Raises:
+        ValueError, TypeError: the rate is not positive and finite.
+    """
+    check_rate("lr", lr)
+    return lambda step: lr
+
+
+def make_schedule(kind: str | Schedule, start_lr: float, end_lr: float, num_steps: int) -> Schedule:
+    """Return the schedule called ``"exponential"`` or ``"linear"``, see these functions, or the function given.
+
+    Raises:
+        ValueError, TypeError: the name is neither, the bounds are wrong, or the function gives a wrong rate.
+    """
+    if kind == "exponential":
         return exponential(start_lr, end_lr, num_steps)
-    if name == "linear":
+    if kind == "linear":
         return linear(start_lr, end_lr, num_steps)
-    raise ValueError(f'schedule must be "exponential" or "linear", got {name!r}')
+    if not callable(kind):
+        raise ValueError(f'schedule must be "exponential", "linear" or a function of the step, got {kind!r}')
+    check_num_steps(num_steps)
+    for step in range(1, num_steps + 1):
+        check_rate(f"the schedule's rate for step {step}", kind(step))
+    return kind
 
 
 def check_bounds(start_lr: float, end_lr: float, num_steps: int) -> None:
     """Raise `ValueError` or `TypeError` with value and remedy where these make no sweep."""
-    for name, value in (("start_lr", start_lr), ("end_lr", end_lr)):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{name} must be a positive, finite learning rate, got {value!r}; try 1e-7 … 10")
+    check_rate("start_lr", start_lr)
+    check_rate("end_lr", end_lr)
     if start_lr >= end_lr:
         raise ValueError(f"start_lr must be below end_lr, got {start_lr!r} and {end_lr!r}; swap or widen them")
+    check_num_steps(num_steps)
+
+
+def check_rate(name: str, value: float) -> None:
+    """Raise `ValueError` or `TypeError` with value and remedy where this is no learning rate."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be a positive, finite learning rate, got {value!r}; try 1e-7 … 10")
+
+
+def check_num_steps(num_steps: int, name: str = "num_steps", least: int = MIN_STEPS) -> None:
+    """Raise `ValueError` or `TypeError` with value and remedy where this is no length of a sweep."""
     if isinstance(num_steps, bool) or not isinstance(num_steps, int):
-        raise TypeError(f"num_steps must be an integer, got {num_steps!r} of type {type(num_steps).__name__}")
-    if num_steps < MIN_STEPS:
-        raise ValueError(f"num_steps must be at least {MIN_STEPS}, got {num_steps!r}; 100 is a good start")
+        raise TypeError(f"{name} must be an integer, got {num_steps!r} of type {type(num_steps).__name__}")
+    if num_steps < least:
+        raise ValueError(f"{name} must be at least {least}, got {num_steps!r}; 100 is a good start")
+
+
+def _cosine(begin: float, end: float, share: float) -> float:
+    return end + (begin - end) / 2 * (1 + math.cos(math.pi * share))
