@@ -160,15 +160,14 @@ def range_test(
     test = RangeTest(model, optimizer, loss_fn, train_data, repeats=repeats, seed=seed, **options)
     with progress_bar("range test", test.num_steps, enabled=progress) as show:
         stop_reason = drain(test.steps(), show)
-    records = test.records(stop_reason)
-    assert records is not None, "drain raises where there is no step"
-    return records
+    return test.records(stop_reason)
 
 
 class RangeTest:
     """Sweeps of one schedule, one after another, driven from outside, and their records so far.
 
-    The arguments are those of `range_test`, and so are the errors, which the first step may raise, too.
+    ``sweeps`` has the steps of each, ``bounds`` the start and the end rate. The arguments are those of `range_test`,
+    and so are the errors, which the first step may raise, too.
     """
 
     def __init__(
@@ -182,7 +181,7 @@ class RangeTest:
         seed: int | None = None,
         **options: Any,
     ) -> None:
-        self._repeats = _at_least_one("repeats", repeats)
+        self.repeats = _at_least_one("repeats", repeats)
         if repeats > 1:
             Batches(train_data, options.get("dataloader_options")).refuse_one_shot("repeats start over")
         options["also_restore"] = _stateful(options.get("also_restore", ()), None)
@@ -191,6 +190,7 @@ class RangeTest:
         self._seed = seed
         names = ("start_lr", "end_lr", "num_steps", "schedule")
         self._asked = {name: options.get(name, _SWEEP_PARAMETERS[name].default) for name in names}
+        self.bounds: tuple[float, float] = (self._asked["start_lr"], self._asked["end_lr"])
         if callable(self._asked["schedule"]):
             self._asked |= {"schedule": "custom", "start_lr": None, "end_lr": None}
         self.sweeps: list[list[StepRecord]] = []
@@ -199,25 +199,23 @@ class RangeTest:
     @property
     def num_steps(self) -> int:
         """The steps of all sweeps together, if none ends early."""
-        return int(self._asked["num_steps"]) * self._repeats
+        return int(self._asked["num_steps"]) * self.repeats
 
     def steps(self) -> Sweep:
         """Yield the steps of all sweeps and return the last one's stop reason; to be called once."""
-        for repeat in range(self._repeats):
+        for repeat in range(self.repeats):
             sweep = self._make_sweep(seed=repeat_seed(self._seed, repeat))
             self.sweeps.append([])
             self._reasons.append((yield from keep(sweep, self.sweeps[-1])))
         return self._reasons[-1]
 
-    def records(self, stop_reason: str) -> LRRecords | None:
-        """Return what was recorded so far, or None before the first step.
+    def records(self, stop_reason: str) -> LRRecords:
+        """Return what was recorded so far.
 
         Args:
             stop_reason: why the sweep that has not ended by itself was cut short. It is left out where others ended.
         """
-        sweeps = self.sweeps[: len(self._reasons)] or [steps for steps in self.sweeps if steps]
-        if not sweeps:
-            return None
+        sweeps = self.sweeps[: len(self._reasons)] or self.sweeps or [[]]
         reasons = [*self._reasons, stop_reason]
         records = [
             LRRecords.from_steps(steps, stop_reason=reason, **self._asked)

@@ -141,8 +141,8 @@ class Evidence:
         found = f"{self._cost()} the one at {best.lr:.1e} ended with the lowest {what}, {best.end_loss:.4g}"
         first = self.runs[0]
         if best is first:
-            return f"{found}; it is the rate that the curve suggested."
-        return f"{found}; at the {first.lr:.1e} that the curve suggested {_outcome(first)}."
+            return f"{found}; they began with it."
+        return f"{found}; at {first.lr:.1e}, where they began, {_outcome(first)}."
 
 
 def best_of(runs: Sequence[ProbeRun]) -> ProbeRun | None:

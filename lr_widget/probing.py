@@ -24,7 +24,8 @@ DEFAULT_MAX_STEPS = 300
 MIN_PROBE_STEPS = 8
 
 PROFILES = ("constant", "one_cycle")
-_OF_THE_SWEEP = ("start_lr", "end_lr", "num_steps", "schedule", "repeats", "stop", "val_every")
+OF_THE_SWEEP = ("start_lr", "end_lr", "num_steps", "schedule", "repeats", "stop", "val_every")
+"""The keywords of a range test that a probe has no use for."""
 
 
 def probe(
@@ -75,7 +76,7 @@ def probe(
     >>> evidence.suggestion.lr > 0.01, evidence.num_steps <= 300
     (True, True)
     """
-    training = {name: value for name, value in options.items() if name not in _OF_THE_SWEEP}
+    training = {name: value for name, value in options.items() if name not in OF_THE_SWEEP}
     sizes: dict[str, Any] = {"probe_steps": probe_steps, "max_steps": max_steps, "profile": profile}
     make = partial(Probing, model, optimizer, loss_fn, train_data, **sizes, **training)
     records = around if isinstance(around, LRRecords) else None

@@ -217,7 +217,7 @@ def _start_reading(loss: torch.Tensor) -> Callable[[], float]:
 
 
 def _add_note(error: Exception, plan: Plan, step: int, lr: float) -> None:
-    note = f"in step {step} of {plan.num_steps} of the range test, at learning rate {lr:.3g}"
+    note = f"while lr_widget was in step {step} of {plan.num_steps}, at learning rate {lr:.3g}"
     if hasattr(error, "add_note"):
         error.add_note(note)
     else:  # Python 3.10: the attribute that 3.11's add_note writes

@@ -105,8 +105,8 @@ def test_the_outcome_has_a_range_a_confidence_and_its_cost():
     assert (suggestion.rule, suggestion.confidence, suggestion.evidence) == ("probe", "high", evidence)
     assert evidence.num_steps == 29
     assert suggestion.reason == (
-        "Of 4 short trainings (29 steps in all), the one at 3.2e-02 ended with the lowest loss, 1; at the 1.0e-02 that "
-        "the curve suggested it was 2."
+        "Of 4 short trainings (29 steps in all), the one at 3.2e-02 ended with the lowest loss, 1; at 1.0e-02, where "
+        "they began, it was 2."
     )
     table = evidence.to_pandas()
     assert table["lr"].tolist() == [0.01, 0.0316, 0.1, 0.316]

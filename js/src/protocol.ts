@@ -9,14 +9,15 @@ export type Possible =
   | "set"
   | "pick"
   | "choose"
+  | "probe"
   | "copy"
   | "apply"
   | "code"
   | "clear";
-export type Setting = "start_lr" | "end_lr" | "num_steps" | "smoothing" | "variable";
+export type Setting = "start_lr" | "end_lr" | "num_steps" | "repeats" | "max_probe_steps" | "smoothing" | "variable";
 
 export type Command =
-  | { command: "start" | "copy" | "apply" }
+  | { command: "start" | "probe" | "copy" | "apply" }
   | { command: "stop" | "pause" | "resume"; run_id: number }
   | { command: "set"; name: Setting; value: string | number }
   | { command: "pick"; value: string | number | null }
@@ -57,6 +58,8 @@ export interface State {
   start_lr: number;
   end_lr: number;
   num_steps: number;
+  repeats: number;
+  max_probe_steps: number;
   smoothing: number;
   variable: string;
   rule: string;
@@ -68,6 +71,8 @@ export const STATE_KEYS = [
   "start_lr",
   "end_lr",
   "num_steps",
+  "repeats",
+  "max_probe_steps",
   "smoothing",
   "variable",
   "rule",

@@ -31,6 +31,7 @@ export const TEMPLATE = `
   </div>
   <label class="lrw-field"><input ${text} inputmode="decimal" data-ref="end_lr" aria-label="End learning rate"> end</label>
   <label class="lrw-field lrw-steps">steps <input ${text} inputmode="numeric" data-ref="num_steps" aria-label="Number of steps"></label>
+  <label class="lrw-field lrw-count" title="Sweeps of one run, each with the data in another order">repeats <input ${text} inputmode="numeric" data-ref="repeats" aria-label="Number of sweeps"></label>
   <label class="lrw-field lrw-smoothing">smoothing
     <input type="range" min="0" max="0.99" step="0.01" data-ref="smoothing" aria-label="Smoothing of the curve">
     <output data-ref="smoothingText"></output></label>
@@ -55,6 +56,8 @@ export const TEMPLATE = `
   <button type="button" data-ref="copy">Copy to notebook</button>
   <button type="button" data-ref="apply">Apply to optimizer</button>
   <button type="button" data-ref="code">Copy code</button>
+  <span class="lrw-field lrw-probe"><button type="button" data-ref="probe" title="Train for a short while at rates around the selected one, each time from the same state">Probe</button>
+  <label class="lrw-field">with at most <input ${text} inputmode="numeric" data-ref="max_probe_steps" aria-label="Most steps of all probes together"> steps</label></span>
 </div>
 <div class="lrw-note" role="status" aria-live="polite" data-ref="note"></div>
 <div class="lrw-offline">No kernel is connected: this shows the last state. Run the cell again to use it.</div>
@@ -88,6 +91,9 @@ export function findRefs(root: HTMLElement) {
     endSlider: input("endSlider"),
     between: find("between"),
     num_steps: input("num_steps"),
+    repeats: input("repeats"),
+    max_probe_steps: input("max_probe_steps"),
+    probe: button("probe"),
     smoothing: input("smoothing"),
     smoothingText: find("smoothingText"),
     chart: find("chart"),

@@ -61,11 +61,12 @@ function showControls(refs: Refs, { status, view_state: view }: State): void {
   refs.progress.max = view.progress.total;
   refs.progress.value = view.progress.step;
   setText(refs.progressText, view.progress.text);
-  for (const field of [refs.start_lr, refs.end_lr, refs.startSlider, refs.endSlider, refs.num_steps]) {
+  for (const field of [refs.start_lr, refs.end_lr, refs.startSlider, refs.endSlider, refs.num_steps, refs.repeats]) {
     field.disabled = !can("set");
   }
   refs.pick.disabled = !can("pick");
   refs.clear.hidden = !can("clear");
+  refs.probe.disabled = !can("probe");
   refs.copy.disabled = !can("copy");
   refs.apply.disabled = !can("apply");
   refs.code.disabled = !can("code");
@@ -75,6 +76,8 @@ function showSettings(refs: Refs, state: State): void {
   setValue(refs.start_lr, rateText(state.start_lr));
   setValue(refs.end_lr, rateText(state.end_lr));
   setValue(refs.num_steps, String(state.num_steps));
+  setValue(refs.repeats, String(state.repeats));
+  setValue(refs.max_probe_steps, String(state.max_probe_steps));
   setValue(refs.variable, state.variable);
   setValue(refs.pick, state.view_state.is_picked ? state.view_state.selected : "");
   showSlider(refs.startSlider, positionOf(state.start_lr), rateText(state.start_lr));
@@ -148,6 +151,7 @@ function listenToButtons(refs: Refs, current: CurrentState, send: Send, say: (te
   refs.pause.addEventListener("click", () => {
     send({ command: current()?.status === "paused" ? "resume" : "pause", run_id: runId() });
   });
+  refs.probe.addEventListener("click", () => send({ command: "probe" }));
   refs.copy.addEventListener("click", () => send({ command: "copy" }));
   refs.apply.addEventListener("click", () => send({ command: "apply" }));
   refs.code.addEventListener("click", () => {
@@ -171,9 +175,9 @@ async function copyText(text: string): Promise<void> {
 }
 
 function listenToSettings(refs: Refs, current: CurrentState, send: Send): void {
-  const typed: Setting[] = ["start_lr", "end_lr", "num_steps", "variable"];
+  const typed = ["start_lr", "end_lr", "num_steps", "repeats", "max_probe_steps", "variable"] as const;
   for (const name of typed) {
-    const field = refs[name as "start_lr" | "end_lr" | "num_steps" | "variable"];
+    const field = refs[name];
     commitOnEnter(field, () => current() && send({ command: "set", name, value: field.value }));
   }
   const slide = (slider: HTMLInputElement, field: HTMLInputElement, name: Setting, limit: () => number): void => {

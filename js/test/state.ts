@@ -6,6 +6,8 @@ export function makeState(changes: Partial<State> = {}, view: Partial<ViewState>
     start_lr: 1e-7,
     end_lr: 10,
     num_steps: 100,
+    repeats: 1,
+    max_probe_steps: 300,
     smoothing: 0.9,
     variable: "lr",
     rule: "auto",

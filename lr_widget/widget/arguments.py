@@ -9,16 +9,16 @@ from typing import Any
 
 import torch
 
-from ..engine import iter_range_test, range_test
-from ..records import LRRecords, StepRecord
-from .runner import Sweep
+from ..engine import RangeTest, range_test
+from ..probing import OF_THE_SWEEP, Probing
+from ..records import LRRecords
 
-SWEEP = ("start_lr", "end_lr", "num_steps")
+SWEEP = ("start_lr", "end_lr", "num_steps", "repeats")
 """The keywords that are traits: they can change between two runs."""
 _DEFAULTS = {
     name: parameter.default
     for name, parameter in inspect.signature(range_test).parameters.items()
-    if parameter.kind is inspect.Parameter.KEYWORD_ONLY and name not in ("progress", "repeats")
+    if parameter.kind is inspect.Parameter.KEYWORD_ONLY and name != "progress"
 }
 
 
@@ -29,15 +29,16 @@ class Arguments:
     positional: tuple[Any, Any, Any, Any]
     keywords: dict[str, Any]
 
-    def steps(self, bounds: dict[str, Any]) -> Sweep:
-        """Make the generator of a run; it changes nothing before its first step."""
+    def range_test(self, sweep: dict[str, Any]) -> RangeTest:
+        """Make a range test; it changes nothing before its first step."""
         model, optimizer, loss_fn, train_data = self.positional
-        return iter_range_test(model, optimizer, loss_fn, train_data, **self.keywords, **bounds)
+        return RangeTest(model, optimizer, loss_fn, train_data, **self.keywords, **sweep)
 
-    def collect(self, steps: list[StepRecord], stop_reason: str, bounds: dict[str, Any]) -> LRRecords:
-        """Make the records of a run."""
-        schedule = self.keywords.get("schedule", _DEFAULTS["schedule"])
-        return LRRecords.from_steps(steps, stop_reason=stop_reason, schedule=schedule, **bounds)
+    def probing(self, lr: float, **options: Any) -> Probing:
+        """Make probes around a rate; they change nothing before the first step."""
+        model, optimizer, loss_fn, train_data = self.positional
+        training = {name: value for name, value in self.keywords.items() if name not in OF_THE_SWEEP}
+        return Probing(model, optimizer, loss_fn, train_data, lr, **training, **options)
 
     def apply(self, lr: float, records: LRRecords | None) -> list[float]:
         """Give every param group its rate for the swept rate ``lr``, as in the test; return the rates."""
@@ -67,5 +68,9 @@ def split_keywords(keywords: dict[str, Any], others: tuple[str, ...]) -> tuple[d
             close = difflib.get_close_matches(name, [*_DEFAULTS, *others], n=1)
             hint = f"did you mean {close[0]!r}?" if close else "it takes the keywords of range_test"
             raise TypeError(f"LRFinderWidget got an unknown keyword {name!r}; {hint}")
+    if callable(keywords.get("schedule")):
+        raise TypeError(
+            'the widget\'s sliders set the sweep, so schedule must be "exponential" or "linear", no function'
+        )
     sweep = {name: keywords.get(name, _DEFAULTS[name]) for name in SWEEP}
     return sweep, {name: value for name, value in keywords.items() if name not in SWEEP}

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import NamedTuple
 
 import bqplot
 import numpy as np
 from ipywidgets import Layout
 
-from .curves import Array, loss_ticks, lr_ticks, thin, y_limits
+from .curves import Array, band, loss_ticks, lr_ticks, thin, y_limits
 
 HEIGHT_PX = 300
 MARGIN_PX = {"top": 12, "bottom": 44, "left": 64, "right": 20}
@@ -22,12 +23,24 @@ _LOSS_COLOR = "#2a7de1"
 _EARLIER_COLOR = "#8a8f98"
 _SUGGESTION_COLOR = "#d9730d"
 _PICK_COLOR = "#a13fc4"
+_PROBE_COLOR = "#12855a"
 MAX_EARLIER_RUNS = 4
 _LABEL_ROOM = 0.6
 """From this part of the x axis on, a label stands to the left of its line."""
 
+PROBE_ROOM = 0.08
+"""Below the lowest probe, as a share of the height of the axis."""
+
 Curve = tuple[Array, Array, Array]
 """Rates, raw losses, smoothed losses."""
+
+
+class Probe(NamedTuple):
+    """A short training as the chart shows it: its rate and the loss that it has come to."""
+
+    lr: float
+    loss: float
+    is_complete: bool
 
 
 class Chart:
@@ -52,18 +65,24 @@ class Chart:
         # Not among the arguments: bqplot 0.13 has it as a property, 0.12 as a trait that the side does not set.
         self._y_axis.orientation = "vertical"
         self._earlier = [self._line(_EARLIER_COLOR, 1.2, 0.65) for _ in range(MAX_EARLIER_RUNS)]
+        self._repeats = self._area(_LOSS_COLOR, 0.22, fill="between", y_scale=self._y)
         self._raw = self._line(_LOSS_COLOR, 1.2, 0.45)
         self._smoothed = self._line(_LOSS_COLOR, 2.6, 1.0)
-        self._range = self._band(_SUGGESTION_COLOR)
+        self._range = self._area(_SUGGESTION_COLOR, 0.13, fill="bottom", y_scale=self._unit)
+        self._probes_cut = self._dots(_EARLIER_COLOR, "cross")
+        self._probes = self._dots(_PROBE_COLOR, "circle")
         scales = {"x": self._x, "y": self._unit}
         self._suggestion = _Marker(scales, "suggested", _SUGGESTION_COLOR, "dashed", label_height=0.95)
         self._pick = _Marker(scales, "your pick", _PICK_COLOR, "solid", label_height=0.86)
         self.figure = bqplot.Figure(
             marks=[
                 self._range,
+                self._repeats,
                 *self._earlier,
                 self._raw,
                 self._smoothed,
+                self._probes_cut,
+                self._probes,
                 *self._suggestion.marks,
                 *self._pick.marks,
             ],
@@ -85,12 +104,19 @@ class Chart:
             self._x.min, self._x.max = low, high
         self._x_axis.tick_values = lr_ticks(low, high)
 
-    def show_current(self, lrs: Array, raw: Array, smoothed: Array, earlier: Sequence[Curve] = ()) -> None:
-        """Draw the current curve, with a y axis that suits the earlier ones, too."""
-        limits = [y_limits(*curve[1:]) for curve in ((lrs, raw, smoothed), *earlier)]
+    def show_current(
+        self, lrs: Array, raw: Array, smoothed: Array, others: Sequence[Curve] = (), probes: Sequence[Probe] = ()
+    ) -> None:
+        """Draw the current curve and the probes, with a y axis that suits the other curves, too."""
+        limits = [y_limits(*curve[1:]) for curve in ((lrs, raw, smoothed), *others)]
         known = [limit for limit in limits if limit is not None]
+        ends = [probe.loss for probe in probes if probe.is_complete]
         if known:  # before the curves: in the other order, the browser would draw beyond the old limits
-            self._show_limits(min(low for low, _ in known), max(high for _, high in known))
+            bottom, top = min(low for low, _ in known), max(high for _, high in known)
+            lowest = min((*ends, bottom))
+            bottom = lowest - PROBE_ROOM * (top - lowest) if lowest < bottom else bottom
+            self._show_limits(bottom, top)
+            self._show_probes(probes, bottom, top)
         self._draw(self._raw, lrs, raw)
         self._draw(self._smoothed, lrs, smoothed)
 
@@ -99,6 +125,12 @@ class Chart:
         nothing = (np.array([]), np.array([]), np.array([]))
         for mark, (lrs, _, smoothed) in zip(self._earlier, [*earlier, *[nothing] * MAX_EARLIER_RUNS], strict=False):
             self._draw(mark, lrs, smoothed)
+
+    def show_repeats(self, curves: Sequence[Curve]) -> None:
+        """Shade what lies between the lowest and the highest smoothed loss of several sweeps."""
+        x, low_and_high = band([(lrs, smoothed) for lrs, _, smoothed in curves])
+        with self._repeats.hold_sync():
+            self._repeats.x, self._repeats.y = x, low_and_high
 
     def show_suggestion(self, lr: float | None, low: float | None = None, high: float | None = None) -> None:
         """Mark the suggested rate and the range around it, or nothing for None."""
@@ -137,18 +169,37 @@ class Chart:
             enable_hover=False,
         )
 
-    def _band(self, color: str) -> bqplot.Lines:
+    def _area(self, color: str, opacity: float, *, fill: str, y_scale: bqplot.Scale) -> bqplot.Lines:
         return bqplot.Lines(
             x=np.array([]),
             y=np.array([]),
-            scales={"x": self._x, "y": self._unit},
-            colors=[color],
+            scales={"x": self._x, "y": y_scale},
+            colors=[color, color],
             stroke_width=0.0,
-            fill="bottom",
-            fill_colors=[color],
-            fill_opacities=[0.13],
+            fill=fill,
+            fill_colors=[color, color],
+            fill_opacities=[opacity, opacity],
             enable_hover=False,
         )
+
+    def _dots(self, color: str, marker: str) -> bqplot.Scatter:
+        return bqplot.Scatter(
+            x=np.array([]),
+            y=np.array([]),
+            scales={"x": self._x, "y": self._y},
+            colors=[color],
+            marker=marker,
+            default_size=70,
+            enable_hover=False,
+        )
+
+    def _show_probes(self, probes: Sequence[Probe], bottom: float, top: float) -> None:
+        for mark, are_complete in ((self._probes, True), (self._probes_cut, False)):
+            shown = [probe for probe in probes if probe.is_complete is are_complete]
+            with mark.hold_sync():
+                mark.x = np.array([probe.lr for probe in shown], dtype=float)
+                # What lies beyond the axis stands at its edge.
+                mark.y = np.clip(np.array([probe.loss for probe in shown], dtype=float), bottom, top)
 
     @staticmethod
     def _draw(mark: bqplot.Lines, x: Array, y: Array) -> None:

@@ -39,6 +39,8 @@ def _carry_out(widget: LRFinderWidget, command: protocol.Command) -> None:
         set_from_browser(widget, "selected_lr", command.value)
     elif command.command == "start":
         widget.start()
+    elif command.command == "probe":
+        widget.start_probe()
     elif command.command == "copy":
         widget.copy_to_notebook()
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +59,21 @@ class GrowingCurve:
     def arrays(self) -> tuple[Array, Array, Array]:
         """The rates, the raw losses and the smoothed losses so far."""
         return np.array(self._lrs), np.array(self._losses), np.array(self._smoothed)
+
+
+def band(curves: Sequence[tuple[Array, Array]], max_points: int = MAX_POINTS) -> tuple[Array, Array]:
+    """Return rates of shape (n,) and the lowest and the highest loss at each, of shape (2, n).
+
+    As far as all of the curves (rates, losses) go and are finite; empty for fewer than two.
+    """
+    if len(curves) < 2:
+        return np.array([]), np.empty((2, 0))
+    size = min(len(lrs) for lrs, _ in curves)
+    losses = np.array([loss[:size] for _, loss in curves])
+    finite = np.isfinite(losses).all(axis=0)
+    x, losses = curves[0][0][:size][finite], losses[:, finite]
+    kept = np.unique(np.linspace(0, len(x) - 1, max_points).astype(int)) if len(x) > max_points else slice(None)
+    return x[kept], np.array([losses.min(axis=0)[kept], losses.max(axis=0)[kept]])
 
 
 def thin(x: Array, y: Array, max_points: int = MAX_POINTS) -> tuple[Array, Array]:

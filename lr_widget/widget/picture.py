@@ -1,14 +1,17 @@
-"""What the chart shows of the runs: the current curve, those before it, the suggestion and the pick."""
+"""What the chart shows of the runs: the current curve, its repeats, those before it, suggestion, pick and probes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..records import LRRecords
+import numpy as np
+
+from ..evidence import Evidence, second_half
+from ..records import LRRecords, StepRecord
+from ..smoothing import ema
 from ..suggest import Suggestion
-from .chart import MAX_EARLIER_RUNS, Chart
-from .curves import Array, GrowingCurve
-from .runner import Run
+from .chart import MAX_EARLIER_RUNS, Chart, Curve, Probe
+from .curves import GrowingCurve
 
 
 class Picture:
@@ -18,9 +21,10 @@ class Picture:
         self._chart = Chart(low, high)
         self._beta = beta
         self._curve = GrowingCurve(beta)
+        self._repeats: list[Curve] = []
         self._bounds: tuple[float, float] | None = None
-        self._earlier_records: tuple[LRRecords, ...] = ()
-        self._earlier: list[tuple[Array, Array, Array]] = []
+        self._earlier: list[Curve] = []
+        self._probes: list[Probe] = []
         self.figure = self._chart.figure
 
     @property
@@ -28,29 +32,54 @@ class Picture:
         """The lowest and the highest rate on the x axis."""
         return self._chart.bounds
 
-    def begin(self, run: Run, earlier: Sequence[LRRecords]) -> None:
-        """Make place for a new run over the latest of the earlier ones."""
-        self._curve = GrowingCurve(self._beta)
-        self._bounds = (run.bounds["start_lr"], run.bounds["end_lr"])
-        self._chart.show_bounds(*self._bounds)
-        self._earlier_records = tuple(earlier)[-MAX_EARLIER_RUNS:]
-        self._smooth_earlier()
+    def begin(self, low: float, high: float, earlier: Sequence[LRRecords]) -> None:
+        """Make place for a new test over the latest of the earlier ones."""
+        self._curve, self._repeats, self._probes = GrowingCurve(self._beta), [], []
+        self._bounds = (low, high)
+        self._chart.show_bounds(low, high)
+        self._earlier = [self._curve_of(records) for records in earlier[-MAX_EARLIER_RUNS:]]
         self._chart.show_earlier(self._earlier)
         self.mark(None, None)
+        self._draw()
 
-    def update(self, run: Run) -> None:
-        """Draw what the run gave so far."""
-        for step in run.steps[len(self._curve) :]:
-            self._curve.add(step.lr, step.loss)
-        self._chart.show_current(*self._curve.arrays(), self._earlier)
+    def grow(self, sweeps: Sequence[Sequence[StepRecord]]) -> None:
+        """Draw what the sweeps of the test gave so far: the last one as a curve, those before it as a band."""
+        for index, steps in enumerate(sweeps[len(self._repeats) :], start=len(self._repeats)):
+            for step in steps[len(self._curve) :]:
+                self._curve.add(step.lr, step.loss)
+            if index < len(sweeps) - 1:
+                self._repeats.append(self._curve.arrays())
+                self._curve = GrowingCurve(self._beta)
+        self._draw()
+
+    def end(self, records: LRRecords) -> None:
+        """Draw the records of the test: of several sweeps, their mean as the curve."""
+        if records.repeats:
+            self._curve = GrowingCurve(self._beta)
+            for lr, loss in zip(records.lr.tolist(), records.loss.tolist(), strict=True):
+                self._curve.add(lr, loss)
+            self._repeats = [self._curve_of(repeat) for repeat in records.repeats]
+            self._draw()
+
+    def probe(self, evidence: Evidence) -> None:
+        """Draw where the probes have come to."""
+        self._probes = [
+            Probe(
+                run.lr, float(second_half(run.loss).mean()) if run.val_loss is None else run.val_loss, run.is_complete
+            )
+            for run in evidence.runs
+            if np.isfinite(run.loss).all()
+        ]
+        self._draw()
 
     def smooth(self, beta: float) -> None:
         """Draw all runs with another smoothing."""
         self._beta = beta
         self._curve.smooth(beta)
-        self._smooth_earlier()
+        self._earlier = [(lrs, raw, ema(raw, beta)) for lrs, raw, _ in self._earlier]
+        self._repeats = [(lrs, raw, ema(raw, beta)) for lrs, raw, _ in self._repeats]
         self._chart.show_earlier(self._earlier)
-        self._chart.show_current(*self._curve.arrays(), self._earlier)
+        self._draw()
 
     def cover(self, low: float, high: float) -> None:
         """Let the x axis show the sweep that is set as well as the one that is drawn."""
@@ -71,5 +100,9 @@ class Picture:
         """Close the chart's widgets."""
         self._chart.close()
 
-    def _smooth_earlier(self) -> None:
-        self._earlier = [(r.lr, r.loss, r.smoothed_loss(self._beta)) for r in self._earlier_records]
+    def _draw(self) -> None:
+        self._chart.show_repeats(self._repeats)
+        self._chart.show_current(*self._curve.arrays(), (*self._earlier, *self._repeats), self._probes)
+
+    def _curve_of(self, records: LRRecords) -> Curve:
+        return records.lr, records.loss, records.smoothed_loss(self._beta)

@@ -7,9 +7,9 @@ from typing import Any, Literal, TypedDict, get_args
 
 from .words import Failure
 
-CommandName = Literal["start", "stop", "pause", "resume", "set", "pick", "choose", "copy", "apply"]
+CommandName = Literal["start", "stop", "pause", "resume", "set", "pick", "choose", "probe", "copy", "apply"]
 _NAMES: tuple[str, ...] = get_args(CommandName)
-SETTINGS = ("start_lr", "end_lr", "num_steps", "smoothing", "variable")
+SETTINGS = ("start_lr", "end_lr", "num_steps", "repeats", "max_probe_steps", "smoothing", "variable")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Drives the steps of a range test, in a background thread or blocking, and says when to show what.
+"""Drives the steps of a range test or of probes, in a background thread or blocking, and says when to show what.
 
 A run owns its flags, so a Stop that comes late reaches the run it was meant for and no other.
 """
@@ -9,17 +9,16 @@ import contextvars
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol
 
 import torch
 
 from ..interrupts import uninterrupted
 from ..records import StepRecord
-
-Sweep = Generator[StepRecord, None, str]
+from ..sweep import Sweep
 
 MAX_UPDATES_PER_SECOND = 15.0
 _SHOW_SHARE = 20.0
@@ -28,12 +27,23 @@ _SPEED_WINDOW = 50
 _SHUTDOWN_SECONDS = 10.0
 
 
+class Job(Protocol):
+    """What is to be done: a range test or probes; it keeps its results itself."""
+
+    @property
+    def num_steps(self) -> int:
+        """How many steps it takes at most."""
+
+    def steps(self) -> Sweep:
+        """Do it, step by step."""
+
+
 @dataclass(eq=False)
 class Run:
-    """One sweep: what it gave so far and the flags to steer it, safe to set from any thread."""
+    """One job while it is done: its steps so far and the flags to steer it, safe to set from any thread."""
 
     run_id: int
-    bounds: dict[str, Any]
+    job: Job
     is_blocking: bool
     steps: list[StepRecord] = field(default_factory=list)
     stop_reason: str | None = None
@@ -46,11 +56,6 @@ class Run:
 
     def __post_init__(self) -> None:
         self.may_go_on.set()
-
-    @property
-    def num_steps(self) -> int:
-        """How many steps were asked for."""
-        return int(self.bounds["num_steps"])
 
     @property
     def has_ended(self) -> bool:
@@ -77,9 +82,9 @@ class Run:
 
 
 class Runner:
-    """Runs one sweep at a time.
+    """Runs one job at a time.
 
-    ``make_steps`` makes the generator of a run from its bounds. ``show`` is called with the current run at most
+    ``show`` is called with the current run at most
     :data:`MAX_UPDATES_PER_SECOND` times a second, ``done`` once at its end, when everything is restored; both in the
     thread that trains. ``done`` runs under ``lock``, which the owner holds too while it writes: whoever sees the end of
     a run can start the next one.
@@ -88,12 +93,10 @@ class Runner:
     def __init__(
         self,
         lock: AbstractContextManager[object],
-        make_steps: Callable[[dict[str, Any]], Sweep],
         show: Callable[[Run], None],
         done: Callable[[Run], None],
     ) -> None:
         self._lock = lock
-        self._make_steps = make_steps
         self._show = show
         self._done = done
         self._current: Run | None = None
@@ -105,13 +108,13 @@ class Runner:
         """The run in progress, or None."""
         return self._current
 
-    def start(self, bounds: dict[str, Any]) -> Run:
+    def start(self, job: Job) -> Run:
         """Drive the steps in a background thread.
 
         Raises:
             RuntimeError: A run is in progress.
         """
-        run, steps = self._begin(bounds, is_blocking=False)
+        run, steps = self._begin(job, is_blocking=False)
         drive = _in_this_torch_context(self._drive)
         context = contextvars.copy_context()
         self._thread = threading.Thread(
@@ -120,13 +123,13 @@ class Runner:
         self._thread.start()
         return run
 
-    def run(self, bounds: dict[str, Any]) -> Run:
+    def run(self, job: Job) -> Run:
         """Drive the steps here and now; a KeyboardInterrupt ends the run and keeps its points.
 
         Raises:
             RuntimeError: A run is in progress.
         """
-        run, steps = self._begin(bounds, is_blocking=True)
+        run, steps = self._begin(job, is_blocking=True)
         try:
             self._drive(run, steps)
         except KeyboardInterrupt:  # between two statements of ours, or held back until the end was shown
@@ -184,16 +187,15 @@ class Runner:
         run = self._current
         return run if run is not None and run_id in (None, run.run_id) else None
 
-    def _begin(self, bounds: dict[str, Any], *, is_blocking: bool) -> tuple[Run, Sweep]:
+    def _begin(self, job: Job, *, is_blocking: bool) -> tuple[Run, Sweep]:
         with self._lock:
             if self._current is not None:
                 raise RuntimeError(
                     "a range test is running already; stop it or wait for its end before starting another"
                 )
-            steps = self._make_steps(bounds)
             self._run_id += 1
-            self._current = Run(self._run_id, bounds, is_blocking)
-            return self._current, steps
+            self._current = Run(self._run_id, job, is_blocking)
+            return self._current, job.steps()
 
     def _drive(self, run: Run, steps: Sweep) -> None:
         try:

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import traitlets
 
+from ..probing import DEFAULT_MAX_STEPS, MIN_PROBE_STEPS
+from ..schedule import MIN_STEPS
 from .notebook import check_name
 
 if TYPE_CHECKING:
     _Trait = traitlets.TraitType[Any, Any]
 else:
     _Trait = traitlets.TraitType  # generic from traitlets 5.10 on only; Colab has an older one
+
+
+PROBES_IN_FULL = 4
+"""So many probes can go to their end at ``max_probe_steps``, as with the engine's own defaults."""
 
 
 class Rate(_Trait):
@@ -31,17 +37,22 @@ class Rate(_Trait):
         return float(value)
 
 
-class StepCount(_Trait):
-    """A number of steps: a whole number from 2 on."""
+class Count(_Trait):
+    """A whole number from a least one on."""
 
-    info_text = "a whole number from 2 on"
-    default_value = 100
+    info_text = "a whole number"
+
+    def __init__(self, default_value: int, least: int) -> None:
+        super().__init__(default_value)
+        self.least = least
 
     def validate(self, obj: Any, value: Any) -> int:
         """Return the number as an int; a float with a whole value passes, as JSON knows no difference."""
         is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_))
-        if not is_number or not math.isfinite(value) or value != int(value) or value < 2:
-            raise traitlets.TraitError(f"{self.name} must be a whole number from 2 on, got {value!r}; 100 is usual")
+        if not is_number or not math.isfinite(value) or value != int(value) or value < self.least:
+            raise traitlets.TraitError(
+                f"{self.name} must be a whole number from {self.least} on, got {value!r}; {self.default_value} is usual"
+            )
         return int(value)
 
 
@@ -78,7 +89,9 @@ class Settings(traitlets.HasTraits):
 
     start_lr = Rate().tag(sync=True)
     end_lr = Rate().tag(sync=True)
-    num_steps = StepCount().tag(sync=True)
+    num_steps = Count(100, least=MIN_STEPS).tag(sync=True)
+    repeats = Count(1, least=1).tag(sync=True)
+    max_probe_steps = Count(DEFAULT_MAX_STEPS, least=PROBES_IN_FULL * MIN_PROBE_STEPS).tag(sync=True)
     smoothing = Smoothing().tag(sync=True)
     variable = VariableName().tag(sync=True)
 
@@ -112,4 +125,4 @@ def from_browser(name: str, value: object) -> object:
         raise ValueError(f"{name} must be a number, got {value!r}; type one like {_LIKE.get(name, '3e-4')}") from None
 
 
-_LIKE = {"num_steps": "100", "smoothing": "0.9"}
+_LIKE = {"num_steps": "100", "repeats": "1", "max_probe_steps": "300", "smoothing": "0.9"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..engine import RangeTest
+from ..probing import Probing
 from ..suggest import Suggestion
 from . import notebook, protocol, words
 from .chart import MARGIN_PX
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 def make(
     *,
     status: str,
-    bounds: dict[str, Any],
+    sweep: dict[str, Any],
     run: Run | None,
     shown_run: Run | None,
     suggestion: Suggestion | None,
@@ -33,13 +35,13 @@ def make(
         "host": notebook.current_host(),
         "can": _possible(status, run, has_rate=selected is not None, is_picked=is_picked),
         "note": note,
-        "progress": _progress(shown_run, bounds["num_steps"]),
-        "suggestion": _suggestion(run, suggestion, bounds),
+        "progress": _progress(shown_run, sweep["num_steps"] * sweep["repeats"]),
+        "suggestion": _suggestion(run, suggestion, sweep),
         "rules": _rules(suggestions),
         "selected": "" if selected is None else words.rate(selected),
         "is_picked": is_picked,
         "failure": failure,
-        "code": "" if selected is None else words.code(**bounds, lr=selected),
+        "code": "" if selected is None else words.code(**sweep, lr=selected),
         "bounds": list(chart_bounds),
         "margins": MARGIN_PX,
     }
@@ -54,7 +56,7 @@ def _possible(status: str, run: Run | None, *, has_rate: bool, is_picked: bool) 
         return ["stop"] if run.is_blocking else ["stop", "resume" if status == "paused" else "pause"]
     commands = ["start", "set", "pick", "choose"]
     if has_rate:
-        commands += ["copy", "apply", "code"]
+        commands += ["probe", "copy", "apply", "code"]
     return [*commands, "clear"] if is_picked else commands
 
 
@@ -62,18 +64,28 @@ def _progress(run: Run | None, num_steps: int) -> protocol.Progress:
     """How far the run is, or was."""
     if run is None:
         return {"step": 0, "total": num_steps, "text": ""}
-    last = run.steps[-1] if run.steps else None
+    done, total = len(run.steps), run.job.num_steps
     speed = run.steps_per_second() if not run.has_ended else None
-    text = words.progress(last, run.num_steps, speed)
-    return {"step": last.step if last else 0, "total": run.num_steps, "text": text}
+    text = words.progress(_place(run), run.steps[-1] if run.steps else None, total - done, speed)
+    return {"step": done, "total": total, "text": text}
 
 
-def _suggestion(run: Run | None, suggested: Suggestion | None, bounds: dict[str, Any]) -> protocol.Suggested:
+def _place(run: Run) -> str:
+    done, job = len(run.steps), run.job
+    if isinstance(job, Probing):
+        return words.probe_place(job.lr, done, job.num_steps)
+    if isinstance(job, RangeTest) and job.repeats > 1 and run.steps:
+        return words.repeat_place(len(job.sweeps), job.repeats, run.steps[-1].step, job.num_steps // job.repeats)
+    return words.place(done, job.num_steps)
+
+
+def _suggestion(run: Run | None, suggested: Suggestion | None, sweep: dict[str, Any]) -> protocol.Suggested:
     """The suggestion with its reason, or what to expect in its place."""
     if run is not None:
-        return {"lr": "", "range": "", "reason": words.WHILE_RUNNING}
+        reason = words.WHILE_PROBING if isinstance(run.job, Probing) else words.WHILE_RUNNING
+        return {"lr": "", "range": "", "reason": reason}
     if suggested is None:
-        return {"lr": "", "range": "", "reason": words.before_run(**bounds)}
+        return {"lr": "", "range": "", "reason": words.before_run(**sweep)}
     lr = "" if suggested.lr is None else words.rate(suggested.lr)
     return {"lr": lr, "range": words.range_text(suggested.low, suggested.high), "reason": suggested.reason}
 

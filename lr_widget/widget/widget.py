@@ -16,14 +16,17 @@ import traitlets
 from ipywidgets import DOMWidget, widget_serialization
 
 from .. import suggest
+from ..engine import RangeTest
 from ..errors import NotebookError
+from ..evidence import Evidence
+from ..probing import Probing, rate_of
 from ..records import LRRecords
 from ..suggest import Suggestion
 from . import commands, notebook, protocol, settings, view, words
 from .arguments import SWEEP, Arguments, split_keywords
 from .one_writer import OneWriter
 from .picture import Picture
-from .runner import Run, Runner
+from .runner import Job, Run, Runner
 
 _STATIC = Path(__file__).parent / "static"
 if not (_STATIC / "widget.js").exists():
@@ -47,10 +50,13 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
     Attributes:
         start_lr, end_lr: Bounds of the sweep; end_lr is the larger one.
         num_steps: Length of the sweep.
+        repeats: Number of sweeps of a run, each from the same state with the data in another order.
+        max_probe_steps: What the probes may cost together.
         status: ``"idle"``, ``"running"``, ``"paused"``, ``"finished"`` or ``"failed"``.
         records: The records of the latest run that gave some, or None.
         suggestion: What ``rule`` reads off them, or None before.
         selected_lr: The rate that was picked on the chart or set here, else the suggested one, else None.
+        evidence: What the latest probes showed, or None; the rule is then ``"probe"``.
         history: The records of all runs so far, the oldest first.
 
     Raises:
@@ -61,13 +67,14 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
     _esm = _STATIC / "widget.js"
     _css = _STATIC / "widget.css"
 
-    rule = traitlets.Enum(list(suggest.RULES), default_value="auto").tag(sync=True)
+    rule = traitlets.Enum([*suggest.RULES, "probe"], default_value="auto").tag(sync=True)
     status = traitlets.Enum(["idle", "running", "paused", "finished", "failed"], default_value="idle").tag(sync=True)
     selected_lr = settings.Rate(default_value=None, allow_none=True).tag(sync=True)
     figure = traitlets.Instance(DOMWidget).tag(sync=True, **widget_serialization)
     view_state = traitlets.Dict().tag(sync=True)
 
     records = traitlets.Instance(LRRecords, allow_none=True)
+    evidence = traitlets.Instance(Evidence, allow_none=True)
     suggestion = traitlets.Instance(Suggestion, allow_none=True)
     history = traitlets.Tuple()
 
@@ -84,9 +91,9 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
     ) -> None:
         sweep, fixed = split_keywords(keywords, others=("variable", "smoothing"))
         self._arguments = Arguments((model, optimizer, loss_fn, train_data), fixed)
-        self._arguments.steps(sweep).close()  # checks everything, changes nothing
+        self._arguments.range_test(sweep)  # checks everything, changes nothing
         self._lock = threading.RLock()  # of OneWriter, which needs it before any trait is set
-        self.runner = Runner(self._lock, self._arguments.steps, self._show_run, self._end_run)
+        self.runner = Runner(self._lock, self._show_run, self._end_run)
         self._picture = Picture(sweep["start_lr"], sweep["end_lr"], smoothing)
         self._suggestions: dict[str, Suggestion] = {}
         self._shown_run: Run | None = None
@@ -110,12 +117,11 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
         Raises:
             RuntimeError: A test is running already.
         """
-        run = self.runner.run(self._bounds())
-        if run.error is not None:
-            raise run.error
-        if self.records is not None and run.steps:
-            return self.records
-        return self._arguments.collect(run.steps, run.stop_reason or "interrupted", run.bounds)
+        test = self._arguments.range_test(self._sweep())
+        run = self._run_here(test)
+        return (
+            self.records if self.records is not None and run.steps else test.records(run.stop_reason or "interrupted")
+        )
 
     def start(self) -> None:
         """Run the test in a background thread; the kernel stays free.
@@ -125,11 +131,29 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
         Raises:
             RuntimeError: A test is running already.
         """
-        if notebook.current_host() == "colab":
-            self.runner.run(self._bounds())
-            return
-        with self._lock:  # the thread cannot show anything before the start is shown
-            self._show_run(self.runner.start(self._bounds()))
+        self._start(self._arguments.range_test(self._sweep()))
+
+    def probe(self, profile: str = "constant") -> Evidence:
+        """Train here and now for a short while at rates around the selected one, and return what that shows.
+
+        The cost is at most ``max_probe_steps``; the outcome becomes the suggestion. See :func:`lr_widget.probe` for
+        ``profile`` and what happens; interrupting the kernel keeps the trainings so far.
+
+        Raises:
+            NotebookError: There is no rate to probe around yet.
+            RuntimeError: A test is running already.
+        """
+        probing = self._probing(profile)
+        self._run_here(probing)
+        return probing.evidence()
+
+    def start_probe(self, profile: str = "constant") -> None:
+        """Probe as :meth:`probe` does, in the background as :meth:`start` does; :attr:`evidence` has the outcome.
+
+        Raises:
+            NotebookError, RuntimeError: As :meth:`probe`.
+        """
+        self._start(self._probing(profile))
 
     def stop(self) -> None:
         """End the test after the step it is in; the curve so far is kept. Without a test, nothing happens."""
@@ -184,20 +208,48 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
             self._picture.close()
         super().close()
 
+    # Who trains
+
+    def _run_here(self, job: Job) -> Run:
+        run = self.runner.run(job)
+        if run.error is not None:
+            raise run.error
+        return run
+
+    def _start(self, job: Job) -> None:
+        if notebook.current_host() == "colab":
+            self.runner.run(job)
+            return
+        with self._lock:  # the thread cannot show anything before the start is shown
+            self._show_run(self.runner.start(job))
+
+    def _probing(self, profile: str) -> Probing:
+        records = self.records
+        lr = self.selected_lr if self.selected_lr is not None or records is None else rate_of(records)
+        if lr is None:
+            raise NotebookError("there is no rate to probe around yet; run the test, or pick a rate on the chart")
+        sizes = {"probe_steps": self.max_probe_steps // settings.PROBES_IN_FULL, "max_steps": self.max_probe_steps}
+        return self._arguments.probing(lr, profile=profile, records=records, **sizes)
+
     # What the runner calls, in the thread that trains
 
     def _show_run(self, run: Run) -> None:
         with self._lock, self.hold_sync():
             if run is not self._shown_run:
                 self._begin_showing(run)
-            self._picture.update(run)
+            if isinstance(run.job, RangeTest):
+                self._picture.grow(run.job.sweeps)
+            elif isinstance(run.job, Probing):
+                self._picture.probe(run.job.evidence())
             if self.runner.current is run:
                 self._show_pause(is_paused=run.is_paused)
             self._refresh()
 
     def _begin_showing(self, run: Run) -> None:
-        self._shown_run, self._failure, self._is_picked = run, None, False
-        self._picture.begin(run, self.history)
+        self._shown_run, self._failure = run, None
+        if isinstance(run.job, RangeTest):
+            self._is_picked = False
+            self._picture.begin(*run.job.bounds, self.history)
         text = words.beginning(is_blocking=run.is_blocking, host=notebook.current_host())
         self._note = {"kind": "info", "text": text}
 
@@ -222,13 +274,36 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
             self._refresh()
 
     def _keep(self, run: Run) -> None:
-        reason, last = run.stop_reason or "interrupted", run.steps[-1] if run.steps else None
-        if run.steps:
-            self.records = self._arguments.collect(run.steps, reason, run.bounds)
-            self.history = (*self.history, self.records)[-_MAX_HISTORY:]
-            self._suggestions = self.records.suggestions()
-            self.suggestion = self._suggestions[self.rule]
-        self._note = {"kind": "good", "text": words.ending(reason, last, run.num_steps, run.seconds)}
+        reason = run.stop_reason or "interrupted"
+        if isinstance(run.job, Probing):
+            self._keep_evidence(run.job.evidence())
+            text = words.end_of_probes(reason, run.job.evidence(), run.seconds)
+        else:
+            assert isinstance(run.job, RangeTest)
+            if run.steps:
+                self._keep_records(run.job.records(reason))
+            last, num_steps = run.steps[-1] if run.steps else None, run.job.num_steps // run.job.repeats
+            text = words.ending(reason, last, num_steps, len(run.steps), run.seconds)
+        self._note = {"kind": "good", "text": text}
+
+    def _keep_records(self, records: LRRecords) -> None:
+        self.records, self.evidence = records, None
+        self.history = (*self.history, records)[-_MAX_HISTORY:]
+        self._picture.end(records)
+        self._suggestions = records.suggestions()
+        if self.rule not in self._suggestions:
+            self.rule = "auto"
+        self.suggestion = self._suggestions[self.rule]
+
+    def _keep_evidence(self, evidence: Evidence) -> None:
+        if not evidence.runs:
+            return
+        self.evidence, suggestion = evidence, evidence.suggestion
+        self._suggestions = {**self._suggestions, "probe": suggestion}
+        if suggestion.lr is not None:  # it was asked for, so it takes the place of a pick, too
+            self._is_picked = False
+            self.rule = "probe"
+            self.suggestion = suggestion
 
     # What the browser sends
 
@@ -248,7 +323,13 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
 
     # Keeping everything in step
 
-    @traitlets.observe("start_lr", "end_lr", "num_steps", "variable")
+    @traitlets.validate("rule")
+    def _check_rule(self, proposal: Any) -> str:
+        if proposal["value"] == "probe" and "probe" not in self._suggestions:
+            raise traitlets.TraitError("rule cannot be 'probe' before there were probes; call probe() first")
+        return str(proposal["value"])
+
+    @traitlets.observe("start_lr", "end_lr", "num_steps", "repeats", "max_probe_steps", "variable")
     def _on_setting(self, _: Any) -> None:
         if self._is_open:
             self._refresh()
@@ -285,7 +366,7 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
             raise NotebookError(f"there is no rate to {what} yet; run the test, or pick a rate on the chart")
         return float(self.selected_lr)
 
-    def _bounds(self) -> dict[str, Any]:
+    def _sweep(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in SWEEP}
 
     def say(self, kind: protocol.Kind, text: str) -> None:
@@ -302,7 +383,7 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
             self.view_state = dict(
                 view.make(
                     status=self.status,
-                    bounds=self._bounds(),
+                    sweep=self._sweep(),
                     run=self.runner.current,
                     shown_run=self._shown_run,
                     suggestion=self.suggestion,
@@ -320,7 +401,7 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
     def __repr__(self) -> str:
         if not getattr(self, "_is_open", False):
             return "LRFinderWidget(closed)"
-        return words.summary(**self._bounds(), status=self.status, lr=self.selected_lr, suggestion=self.suggestion)
+        return words.summary(**self._sweep(), status=self.status, lr=self.selected_lr, suggestion=self.suggestion)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)

@@ -6,6 +6,7 @@ import math
 import traceback
 from typing import TypedDict
 
+from ..evidence import Evidence
 from ..records import StepRecord
 from ..suggest import Suggestion
 
@@ -31,14 +32,29 @@ def plain(value: float | str) -> str:
     return repr(value) if isinstance(value, str) else f"{value:g}"
 
 
-def progress(step: StepRecord | None, num_steps: int, steps_per_second: float | None) -> str:
+def progress(where: str, step: StepRecord | None, steps_left: int, steps_per_second: float | None) -> str:
     """The line above the chart: ``step 62 / 100 · lr 7.4e-03 · loss 1.83 · 41 steps/s · 1 s left``."""
     if step is None:
-        return f"step 0 / {num_steps}"
-    parts = [f"step {step.step} / {num_steps}", f"lr {rate(step.lr)}", f"loss {step.loss:.4g}"]
+        return where
+    parts = [where, f"lr {rate(step.lr)}", f"loss {step.loss:.4g}"]
     if steps_per_second is not None:
-        parts += [speed(steps_per_second), f"{duration((num_steps - step.step) / steps_per_second)} left"]
+        parts += [speed(steps_per_second), f"{duration(steps_left / steps_per_second)} left"]
     return " · ".join(parts)
+
+
+def place(step: int, num_steps: int) -> str:
+    """Where a test is."""
+    return f"step {step} / {num_steps}"
+
+
+def repeat_place(repeat: int, repeats: int, step: int, num_steps: int) -> str:
+    """Where a test of several sweeps is."""
+    return f"sweep {repeat} / {repeats} · {place(step, num_steps)}"
+
+
+def probe_place(lr: float, step: int, max_steps: int) -> str:
+    """Where the probes are."""
+    return f"probing {rate(lr)} · step {step} of at most {max_steps}"
 
 
 def speed(steps_per_second: float) -> str:
@@ -74,14 +90,14 @@ def beginning(*, is_blocking: bool, host: str) -> str:
     return f"Running in a cell. {stop} ends the test and keeps the curve."
 
 
-def ending(stop_reason: str, last: StepRecord | None, num_steps: int, seconds: float) -> str:
-    """One sentence on how the test ended, and what that means."""
+def ending(stop_reason: str, last: StepRecord | None, num_steps: int, done: int, seconds: float) -> str:
+    """One sentence on how the test ended, after ``done`` steps of all sweeps, and what that means."""
     if last is None:
         return f"Stopped before the first step; there is nothing to show. {_UNTOUCHED}"
     at = f"step {last.step} of {num_steps} (lr {rate(last.lr)})"
     took = f"{seconds:.1f} s"
     sentences = {
-        "completed": f"Done: {steps(last.step)} in {took}.",
+        "completed": f"Done: {steps(done)} in {took}.",
         "diverged": f"Done in {took}: the loss exploded at {at}.",
         "non_finite": f"Done in {took}: the loss became {last.loss} at {at}.",
         "stopped": f"Stopped at {at}; the curve is kept.",
@@ -113,13 +129,23 @@ def _hint(name: str) -> str:
 
 
 WHILE_RUNNING = "The suggestion comes when the test ends."
+WHILE_PROBING = "Short trainings from the same state show which rate is best; each dot is one of them."
 
 
-def before_run(start_lr: float, end_lr: float, num_steps: int) -> str:
+def end_of_probes(stop_reason: str, evidence: Evidence, seconds: float) -> str:
+    """One sentence on how the probes ended, and what that means."""
+    how = "Probed" if stop_reason == "completed" else "Stopped probing"
+    if not evidence.runs:
+        return f"{how}; nothing was tried. {_UNTOUCHED}"
+    return f"{how}: {steps(evidence.num_steps)} at {len(evidence.runs)} rates in {seconds:.1f} s. {_UNTOUCHED}"
+
+
+def before_run(start_lr: float, end_lr: float, num_steps: int, repeats: int) -> str:
     """What stands where the suggestion will be."""
+    often = "" if repeats == 1 else f"{repeats} times "
     return (
-        f"Run trains for {steps(num_steps)} while the rate grows from {plain(start_lr)} to {plain(end_lr)}, then puts "
-        "the model back as it was and suggests a rate."
+        f"Run trains {often}for {steps(num_steps)} while the rate grows from {plain(start_lr)} to {plain(end_lr)}, "
+        "then puts the model back as it was and suggests a rate."
     )
 
 
@@ -135,13 +161,14 @@ def range_text(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{rate(low)} … {rate(high)}"
 
 
-def code(start_lr: float, end_lr: float, num_steps: int, lr: float) -> str:
+def code(start_lr: float, end_lr: float, num_steps: int, repeats: int, lr: float) -> str:
     """The test and the choice as a script would write them."""
+    repeated = "" if repeats == 1 else f", repeats={repeats}"
     return (
         "from lr_widget import range_test\n\n"
         "records = range_test(\n"
         "    model, optimizer, loss_fn, train_data,\n"
-        f"    start_lr={plain(start_lr)}, end_lr={plain(end_lr)}, num_steps={num_steps},\n"
+        f"    start_lr={plain(start_lr)}, end_lr={plain(end_lr)}, num_steps={num_steps}{repeated},\n"
         ")\n"
         f"lr = {rate(lr)}\n"
         "for group in optimizer.param_groups:\n"
@@ -150,10 +177,17 @@ def code(start_lr: float, end_lr: float, num_steps: int, lr: float) -> str:
 
 
 def summary(
-    start_lr: float, end_lr: float, num_steps: int, status: str, lr: float | None, suggestion: Suggestion | None
+    start_lr: float,
+    end_lr: float,
+    num_steps: int,
+    repeats: int,
+    status: str,
+    lr: float | None,
+    suggestion: Suggestion | None,
 ) -> str:
     """The widget in one line, for where it cannot be shown."""
-    test = f"learning-rate range test, {plain(start_lr)} to {plain(end_lr)} in {steps(num_steps)}, {status}"
+    often = "" if repeats == 1 else f" {repeats} times"
+    test = f"learning-rate range test, {plain(start_lr)} to {plain(end_lr)} in {steps(num_steps)}{often}, {status}"
     if lr is None:
         return f"LRFinderWidget({test}{f'; no suggestion: {suggestion.reason}' if suggestion else ''})"
     if suggestion is None or suggestion.lr != lr:

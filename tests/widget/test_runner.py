@@ -14,43 +14,48 @@ import torch
 from lr_widget import StepRecord
 from lr_widget.widget.runner import Run, Runner
 
-BOUNDS = {"start_lr": 1e-3, "end_lr": 1.0, "num_steps": 10}
-
 
 class Steps:
-    """A sweep that writes down what happens to it."""
+    """A job of one sweep that writes down what happens to it."""
 
     def __init__(self, count: int = 10, at_step: Callable[[int], None] = lambda step: None) -> None:
-        self.count = count
+        self.num_steps = count
         self.at_step = at_step
         self.is_restored = False
 
-    def make(self, bounds: dict[str, Any]) -> Generator[StepRecord, None, str]:
-        def steps() -> Generator[StepRecord, None, str]:
-            try:
-                for step in range(1, self.count + 1):
-                    self.at_step(step)
-                    yield StepRecord(step=step, lr=1e-3, loss=1.0, group_lrs=(1e-3,))
-                return "completed"
-            finally:
-                self.is_restored = True
-
-        return steps()
+    def steps(self) -> Generator[StepRecord, None, str]:
+        try:
+            for step in range(1, self.num_steps + 1):
+                self.at_step(step)
+                yield StepRecord(step=step, lr=1e-3, loss=1.0, group_lrs=(1e-3,))
+            return "completed"
+        finally:
+            self.is_restored = True
 
 
-def make_runner(steps: Steps, show: Callable[[Run], None] = lambda run: None) -> tuple[Runner, list[tuple[Any, ...]]]:
+class JobRunner(Runner):
+    """A runner that knows the job that its test is about."""
+
+    def __init__(self, job: Steps, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.job = job
+
+
+def make_runner(
+    steps: Steps, show: Callable[[Run], None] = lambda run: None
+) -> tuple[JobRunner, list[tuple[Any, ...]]]:
     """A runner, and what it reported at the end of each run, with whether everything was restored by then."""
     ends: list[tuple[Any, ...]] = []
     lock = threading.RLock()
-    return Runner(
-        lock, steps.make, show, lambda run: ends.append((run.stop_reason, len(run.steps), steps.is_restored))
+    return JobRunner(
+        steps, lock, show, lambda run: ends.append((run.stop_reason, len(run.steps), steps.is_restored))
     ), ends
 
 
 def test_a_blocking_run_goes_to_the_end() -> None:
     """All steps are there, and the end is reported once, after the restore."""
     runner, ends = make_runner(Steps())
-    run = runner.run(BOUNDS)
+    run = runner.run(runner.job)
     assert [step.step for step in run.steps] == list(range(1, 11))
     assert ends == [("completed", 10, True)]
     assert runner.current is None
@@ -60,7 +65,7 @@ def test_stop_answers_within_one_step_from_any_thread() -> None:
     """Asked for in the third step, the run ends after the third step."""
     steps = Steps(at_step=lambda step: runner.stop() if step == 3 else None)
     runner, ends = make_runner(steps)
-    runner.start(BOUNDS)
+    runner.start(runner.job)
     assert runner.wait(10)
     assert ends == [("stopped", 3, True)]
 
@@ -70,10 +75,10 @@ def test_a_stop_meant_for_an_earlier_run_is_ignored() -> None:
     answers = []
     steps = Steps(at_step=lambda step: answers.append((runner.stop(1), runner.pause(1))) if step == 2 else None)
     runner, ends = make_runner(Steps())
-    runner.run(BOUNDS)
+    runner.run(runner.job)
     runner, ends = make_runner(steps)
     runner._run_id = 1
-    run = runner.run(BOUNDS)
+    run = runner.run(runner.job)
     assert run.run_id == 2
     assert answers == [(False, False)]
     assert ends == [("completed", 10, True)]
@@ -83,12 +88,12 @@ def test_a_second_run_is_refused_while_one_is_in_progress() -> None:
     """Two sweeps at once would ruin each other."""
     go = threading.Event()
     runner, ends = make_runner(Steps(at_step=lambda step: go.wait(10) and None))
-    runner.start(BOUNDS)
+    runner.start(runner.job)
     with pytest.raises(RuntimeError, match="a range test is running already; stop it or wait"):
-        runner.run(BOUNDS)
+        runner.run(runner.job)
     go.set()
     assert runner.wait(10)
-    runner.run(BOUNDS)
+    runner.run(runner.job)
     assert [reason for reason, *_ in ends] == ["completed", "completed"]
 
 
@@ -101,7 +106,7 @@ def test_pause_waits_and_stop_ends_a_paused_run() -> None:
             paused.set()
 
     runner, ends = make_runner(Steps(at_step=lambda step: runner.pause() if step == 4 else None), show)
-    runner.start(BOUNDS)
+    runner.start(runner.job)
     assert paused.wait(10)
     assert not runner.wait(0.05)
     runner.stop()
@@ -118,7 +123,7 @@ def test_a_keyboard_interrupt_keeps_the_points_of_a_blocking_run() -> None:
             raise KeyboardInterrupt
 
     runner, ends = make_runner(Steps(at_step=interrupt))
-    run = runner.run(BOUNDS)
+    run = runner.run(runner.job)
     assert (run.error, len(run.steps)) == (None, 5)
     assert ends == [("interrupted", 5, True)]
 
@@ -131,7 +136,7 @@ def test_a_keyboard_interrupt_while_showing_restores_too() -> None:
             raise KeyboardInterrupt
 
     runner, ends = make_runner(Steps(), show)
-    runner.run(BOUNDS)
+    runner.run(runner.job)
     assert ends == [("interrupted", 1, True)]
 
 
@@ -144,7 +149,7 @@ def test_an_exception_ends_the_run_with_it(error: BaseException) -> None:
             raise error
 
     runner, ends = make_runner(Steps(at_step=fail))
-    run = runner.start(BOUNDS)
+    run = runner.start(runner.job)
     assert runner.wait(10)
     assert run.error is error
     assert ends == [(None, 2, True)]
@@ -153,7 +158,7 @@ def test_an_exception_ends_the_run_with_it(error: BaseException) -> None:
 def test_a_stop_before_the_first_step_changes_nothing() -> None:
     """The generator is closed before it began."""
     runner, ends = make_runner(Steps(), show=lambda run: runner.stop() and None)
-    run = runner.run(BOUNDS)
+    run = runner.run(runner.job)
     assert run.steps == []
     assert ends == [("stopped", 0, False)]
 
@@ -163,7 +168,7 @@ def test_fast_steps_are_shown_at_most_fifteen_times_a_second() -> None:
     shown: list[int] = []
     runner, _ = make_runner(Steps(count=20_000), lambda run: shown.append(len(run.steps)))
     begin = time.perf_counter()
-    runner.run(BOUNDS | {"num_steps": 20_000})
+    runner.run(runner.job)
     seconds = time.perf_counter() - begin
     assert len(shown) <= 15 * seconds + 3
 
@@ -178,7 +183,7 @@ def test_slow_showing_takes_a_small_part_of_the_time() -> None:
 
     runner, _ = make_runner(Steps(count=60, at_step=lambda step: time.sleep(0.01)), show)
     begin = time.perf_counter()
-    runner.run(BOUNDS)
+    runner.run(runner.job)
     # One picture at the start, one at the first step, and then 0.4 s of steps for each 0.02 s of showing.
     assert len(shown) <= 2 + (time.perf_counter() - begin) / 0.4
 
@@ -191,7 +196,7 @@ def test_the_thread_inherits_context_and_torchs_default_device() -> None:
     variable.set("set")
     torch.set_default_device("meta")
     try:
-        runner.start(BOUNDS)
+        runner.start(runner.job)
         assert runner.wait(10)
     finally:
         torch.set_default_device(None)
@@ -201,14 +206,14 @@ def test_the_thread_inherits_context_and_torchs_default_device() -> None:
 def test_waiting_for_oneself_is_refused() -> None:
     """A callback in the training thread would wait for ever."""
     runner, _ = make_runner(Steps(at_step=lambda step: runner.wait() and None))
-    run = runner.start(BOUNDS)
+    run = runner.start(runner.job)
     assert run.finished.wait(10)
     assert "cannot wait for itself" in str(run.error)
 
 
 def test_speed_leaves_the_first_step_and_old_steps_out() -> None:
     """The first step warms up; of a long run the last fifty steps count."""
-    run = Run(1, BOUNDS, is_blocking=True)
+    run = Run(1, Steps(), is_blocking=True)
     step = StepRecord(step=1, lr=1e-3, loss=1.0, group_lrs=(1e-3,))
     run.add(step, 5.0)
     assert run.steps_per_second() is None

@@ -29,6 +29,11 @@ def note(widget: LRFinderWidget) -> str:
     return str(widget.view_state["note"]["text"])
 
 
+def smoothed_mark(widget: LRFinderWidget) -> Any:
+    """The bold curve."""
+    return next(mark for mark in widget.figure.marks if getattr(mark, "stroke_width", 0) == 2.6)
+
+
 def wait_until(condition: Callable[[], bool]) -> None:
     """Wait for another thread to get somewhere."""
     deadline = time.monotonic() + 20
@@ -367,7 +372,7 @@ def test_smoothing_is_derived_from_the_raw_losses(make_widget: Make) -> None:
     """Moving the slider redraws without another run."""
     widget = make_widget(num_steps=20, end_lr=1e-3)
     records = widget.run()
-    smoothed = widget.figure.marks[-5]
+    smoothed = smoothed_mark(widget)
     assert np.asarray(smoothed.y) == pytest.approx(records.smoothed_loss(0.9))
     click(widget, "set", name="smoothing", value=0.5)
     assert np.asarray(smoothed.y) == pytest.approx(records.smoothed_loss(0.5))
@@ -383,7 +388,7 @@ def test_many_fast_steps_send_few_and_small_messages(
     begin = time.perf_counter()
     widget.run()
     seconds = time.perf_counter() - begin
-    smoothed = widget.figure.marks[-5].model_id
+    smoothed = smoothed_mark(widget).model_id
     curves = [m["state"] for m in messages if m.get("method") == "update" and m["comm"] == smoothed]
     assert all(set(state) == {"x", "y"} for state in curves)
     assert len(curves) <= 15 * seconds + 3

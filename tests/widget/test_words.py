@@ -12,9 +12,12 @@ STEP = StepRecord(step=62, lr=7.4e-3, loss=1.8312, group_lrs=(7.4e-3,))
 
 def test_progress_reads_as_in_the_design() -> None:
     """38 steps at 41 a second are under a second, which is said as one."""
-    assert words.progress(STEP, 100, 41.2) == "step 62 / 100 · lr 7.4e-03 · loss 1.831 · 41 steps/s · 1 s left"
-    assert words.progress(STEP, 100, None) == "step 62 / 100 · lr 7.4e-03 · loss 1.831"
-    assert words.progress(None, 100, None) == "step 0 / 100"
+    assert (
+        words.progress(words.place(62, 100), STEP, 38, 41.2)
+        == "step 62 / 100 · lr 7.4e-03 · loss 1.831 · 41 steps/s · 1 s left"
+    )
+    assert words.progress(words.place(62, 100), STEP, 38, None) == "step 62 / 100 · lr 7.4e-03 · loss 1.831"
+    assert words.progress(words.place(0, 100), None, 100, None) == "step 0 / 100"
 
 
 @pytest.mark.parametrize(
@@ -34,12 +37,12 @@ def test_slow_steps_are_timed_the_other_way_round() -> None:
 @pytest.mark.parametrize("reason", ["completed", "diverged", "non_finite", "stopped", "interrupted", "exhausted"])
 def test_every_ending_says_that_the_model_is_as_before(reason: str) -> None:
     """That is what people fear for."""
-    assert words.ending(reason, STEP, 100, 2.0).endswith("Model and optimizer are as before.")
+    assert words.ending(reason, STEP, 100, 62, 2.0).endswith("Model and optimizer are as before.")
 
 
 def test_an_ending_names_step_and_rate() -> None:
     """As far as it matters."""
-    assert words.ending("diverged", STEP, 100, 2.04).startswith(
+    assert words.ending("diverged", STEP, 100, 62, 2.04).startswith(
         "Done in 2.0 s: the loss exploded at step 62 of 100 (lr 7.4e-03)."
     )
 
