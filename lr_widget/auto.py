@@ -1,102 +1,124 @@
-"""The default rule: between the half-way point of the fall and its bottom, with a range and a confidence."""
+"""The default rule: where the fall of the loss ends and a tenth of where it explodes, over all shapes that fit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 import numpy as np
 
-from lr_widget.curve import BANDWIDTH_DECADES, Curve
+from lr_widget.curve import START_SHARE, Curve
+from lr_widget.shapes import Shapes
 from lr_widget.suggestion import Suggestion
 
-CLEAR_ERRORS = 8.0  # a fall of so many standard errors is seen again in every repetition
-VISIBLE_ERRORS = 4.0
-NOISE_ERRORS = 2.0  # what noise alone reaches about once in two curves
+SAFETY_DECADES = 1.0  # a tenth of the rate at which the loss explodes
+READING_ERROR_DECADES = 0.3  # of a reading without noise: a factor of 2
+NOISE_EVIDENCE = 15.0  # twice a log-likelihood ratio; what noise alone reaches in 1 of 20 to 40 curves
+CLEAR_EVIDENCE = 50.0
+CLEAR_DECADES = 0.5
+SURE = 0.9
+LIKELY = 0.5
+END_SHARE = 20  # the last twentieth of the sweep is too short to tell a bottom from a fall that goes on
 AGREEING_FACTOR = 3.0
-STILL_FALLING_SHARE = 0.5  # of the steepest slope
 
 
 def auto(curve: Curve, others: Iterable[float | None]) -> Suggestion:
-    """Suggest the geometric mean of two rates: where half of the fall is done, and where the loss is lowest.
+    """Suggest the mean, in log rate, of where the loss ends falling and a tenth of where it jumps up.
 
-    Below the first, training is slow; above the second, it gets unstable. Both are read off a centred, lag-free
-    smoothing of the losses, after whatever lies above the starting level was cut to it: an explosion says that a rate
-    is too high, not by how much. One step is taken off, as a step's loss is measured before its own update.
-    The two rates are the range; the confidence is how far the fall stands out of the noise.
+    Both are averaged over all curves that are flat, fall, are flat and jump, each as often as it is probable given the
+    losses, and each of the two counts by its certainty, the jump by its probability, too. So noise widens the average
+    instead of making up a minimum, and where it hides the fall, the explosion still tells. One step is taken off, as a
+    step's loss is measured before its own update. The range spans both readings and their standard deviations.
 
     Args:
         curve: the prepared sweep.
         others: rates of other rules, to say how many agree.
 
     Returns:
-        ``confidence`` is "high" for a fall of at least 8 standard errors of the smoothed loss that shows both of its
-        ends, "low" below 4, otherwise "medium"; "low" at best where the curve starts or stops in the middle of its
-        fall. Where no fall is above 2 standard errors but the loss explodes, the rate is a tenth of the last one
-        before that, with "low" confidence; where there is neither, or where the fall goes on at the end, there is none.
+        ``confidence`` is "high" where the fall is clear and both readings are known to half a decade, "low" where noise
+        hides the fall or it goes on at an end of the sweep, otherwise "medium", which is also the most where the loss
+        does not jump up before the end. There is no rate where noise hides everything, where the loss falls nowhere or
+        explodes within a decade of the start without having fallen, and where it falls to the very end.
     """
-    fit = curve.fit
-    bottom = int(np.argmin(fit.level))
-    top = int(np.argmax(fit.level[: bottom + 1]))
-    fall = fit.level[top] - fit.level[bottom]
-    scatter = float(np.hypot(fit.error[top], fit.error[bottom]))
-    is_visible = bool(fall > NOISE_ERRORS * scatter) and bottom > 0
-    if not is_visible and curve.edge is not None and not curve.is_rising:
-        return _before_the_edge(curve.edge)
-    reason = _no_answer(curve, bottom, is_visible)
+    shapes = curve.shapes
+    if shapes is None:
+        return Suggestion(None, "auto", "The loss falls nowhere below where it starts; lower start_lr.")
+    (bottom, bottom_error), (edge, edge_error) = map(shapes.mean_and_deviation, (shapes.bottom, shapes.edge))
+    reason = _no_answer(curve, shapes, edge - SAFETY_DECADES)
     if reason:
         return Suggestion(None, "auto", reason)
-    half_way = int(np.flatnonzero(fit.level[: bottom + 1] > fit.level[bottom] + fall / 2)[-1]) + 1
-    low, high = (max(float(curve.x[at]) - curve.step, float(curve.x[0])) for at in (half_way, bottom))
-    lr = 10 ** ((low + high) / 2)
-    cut_off = _cut_off(curve, bottom)
-    confidence = "low" if cut_off or fall < VISIBLE_ERRORS * scatter else "medium"
-    if not cut_off and fall >= CLEAR_ERRORS * scatter:
-        confidence = "high"
-    reason = (
-        f"Half-way between the rate where half of the fall is done, {10**low:.1e}, and the one with the lowest loss, "
-        f"{10**high:.1e}{cut_off}; {_agreement(lr, others)}."
+    readings = np.array([bottom, edge - SAFETY_DECADES]) - curve.step
+    errors = np.hypot([bottom_error, edge_error], READING_ERROR_DECADES)
+    certainty = np.array([1.0, _chance_of_a_jump(shapes)]) / errors**2
+    middle = float(readings @ certainty / certainty.sum())
+    seen = slice(1 if _never_jumps(shapes) else 2)
+    ends = min(middle, *(readings - errors)[seen]), max(middle, *(readings + errors)[seen])
+    lr, low, high = (10 ** float(np.clip(log_rate, curve.x[0], curve.x[-1])) for log_rate in (middle, *ends))
+    reason = f"{_where(shapes, bottom, edge)}{_doubt(shapes)}; {_agreement(lr, others)}."
+    return Suggestion(
+        lr, "auto", reason, low=low, high=high, confidence=_confidence(shapes, max(bottom_error, edge_error))
     )
-    return Suggestion(lr, "auto", reason, low=10**low, high=10**high, confidence=confidence)
 
 
-def _before_the_edge(edge: float) -> Suggestion:
-    """Return what is left where noise hides the fall but not the explosion: the rule of thumb."""
-    reason = (
-        f"Noise hides any fall of the loss, so this is a tenth of the rate above which it only rises, {10**edge:.1e}; "
-        "more steps or a larger batch would tell more."
-    )
-    return Suggestion(10 ** (edge - 1), "auto", reason, high=10**edge, confidence="low")
-
-
-def _no_answer(curve: Curve, bottom: int, is_visible: bool) -> str:
+def _no_answer(curve: Curve, shapes: Shapes, safe: float) -> str:
     """Return why the curve carries no answer, or nothing."""
-    if not is_visible and curve.is_rising:
+    if shapes.evidence < NOISE_EVIDENCE:
+        return "Neither a fall nor a jump of the loss stands out of its noise; take more steps or a larger batch."
+    if shapes.fall_evidence < NOISE_EVIDENCE and (curve.is_rising or safe < curve.x[0]):
         return "The loss rises from the first rates on; lower start_lr."
-    if not is_visible:
-        return "No fall of the loss stands out of its noise; take more steps or a larger batch."
-    if bottom == curve.x.size - 1 and _falls_at(curve, -1):
+    if _chance_of_falling_on(shapes) > SURE:
         return "The loss falls to the very end, so the curve does not show what is too high; extend end_lr."
     return ""
 
 
-def _falls_at(curve: Curve, end: int) -> bool:
-    """Return whether the loss falls at the first (0) or the last (-1) point about as fast as anywhere.
+def _where(shapes: Shapes, bottom: float, edge: float) -> str:
+    """Return what the rate was read off."""
+    if _never_jumps(shapes):
+        return f"Where the loss stops falling, {10**bottom:.1e}"
+    return (
+        f"Between the rate where the loss stops falling, {10**bottom:.1e}, and a tenth of the last one before it jumps "
+        f"up, {10**edge:.1e}, nearer to the surer one"
+    )
 
-    The slope at the very end is too noisy: it is the mean one over two bandwidths that counts.
-    """
-    x, level = curve.x, curve.fit.level
-    inside = float(np.clip(x[end] + (2 * BANDWIDTH_DECADES if end == 0 else -2 * BANDWIDTH_DECADES), x[0], x[-1]))
-    slope = (level[end] - np.interp(inside, x, level)) / (x[end] - inside)
-    return bool(slope < 0 and slope <= STILL_FALLING_SHARE * curve.fit.slope.min())
 
-
-def _cut_off(curve: Curve, bottom: int) -> str:
-    """Return what of the fall is not on the curve, or nothing."""
-    if _falls_at(curve, 0):
+def _doubt(shapes: Shapes) -> str:
+    """Return what of the shape is not on the curve, or nothing."""
+    if shapes.fall_evidence < NOISE_EVIDENCE:
+        return " (noise hides the fall: more steps or a larger batch would show more)"
+    if _starts_falling(shapes):
         return " (it falls from the first rates on: a lower start_lr would show more)"
-    if bottom == curve.x.size - 1:
-        return " (it does not rise yet at the end: a higher end_lr would show more)"
+    if _never_jumps(shapes):
+        return " (it does not jump up to the end: a higher end_lr would show more)"
     return ""
+
+
+def _starts_falling(shapes: Shapes) -> bool:
+    """Return whether the fall probably starts in the first tenth of the sweep."""
+    first, last = float(shapes.start.min()), float(shapes.edge.max())
+    return shapes.share(shapes.start <= first + (last - first) / START_SHARE) > LIKELY
+
+
+def _never_jumps(shapes: Shapes) -> bool:
+    """Return whether the loss probably does not jump up before the end."""
+    return _chance_of_a_jump(shapes) < LIKELY
+
+
+def _chance_of_a_jump(shapes: Shapes) -> float:
+    """Return the probability that the loss jumps up before the end; without a jump, nothing limits the rate."""
+    return shapes.share(shapes.edge < shapes.edge.max())
+
+
+def _chance_of_falling_on(shapes: Shapes) -> float:
+    """Return the probability that the loss falls into the last twentieth of the sweep, and does not jump."""
+    first, last = float(shapes.start.min()), float(shapes.edge.max())
+    return shapes.share((shapes.bottom > last - (last - first) / END_SHARE) & (shapes.edge >= last))
+
+
+def _confidence(shapes: Shapes, error: float) -> Literal["high", "medium", "low"]:
+    if shapes.fall_evidence < NOISE_EVIDENCE or _starts_falling(shapes) or _chance_of_falling_on(shapes) > LIKELY:
+        return "low"
+    is_clear = shapes.fall_evidence >= CLEAR_EVIDENCE and error <= CLEAR_DECADES and not _never_jumps(shapes)
+    return "high" if is_clear else "medium"
 
 
 def _agreement(lr: float, others: Iterable[float | None]) -> str:

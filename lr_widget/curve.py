@@ -12,13 +12,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lr_widget.shapes import Bools, Shapes, fit_shapes
 from lr_widget.smoothing import Fit, Floats, local_linear
 
 MIN_POINTS = 5
 MAX_POINTS = 400  # more are averaged: smoothing costs the square
 BANDWIDTH_DECADES = 0.3
-EXPLODED_POINTS = 3  # one outlier is no explosion
 START_SHARE = 10  # the first tenth of the points shows the loss before anything is learnt
+LEVEL_QUANTILE = 0.75  # of the first half of the losses: an upper level of what is seen before anything happens
 
 
 @dataclass(frozen=True)
@@ -53,24 +54,30 @@ class Curve:
 
     Attributes:
         x: log10 of the rates, ascending, at most MAX_POINTS.
-        y: losses between 0, the lowest, and 1, the level at the start; what lies above that is cut to 1, since a loss
-            that is above where it started only says that nothing is learnt. All 1 where the loss is nowhere below it.
-        step: distance in decades between two steps of the sweep.
+        y: losses between 0 and 1. 1 is the upper quartile of the first half, or the median of the first tenth if that
+            is higher; what lies above is cut, since a loss above where it started only says that nothing is learnt. 0
+            is the lowest median of three neighbours, so that no single loss sets the scale; what lies below is cut.
+            All 1 where the two levels are the same.
         is_rising: whether most losses lie above all of the first ones.
-        edge: log10 of the last rate with a loss at or below its starting level, where the loss explodes after it:
-            where the last three losses lie above all of the first half. None elsewhere.
+        is_exploded: whether the loss lies further above that upper level than the lower one lies below it.
+        step: distance in decades between two steps of the sweep.
     """
 
     x: Floats
     y: Floats
-    step: float
+    is_exploded: Bools
     is_rising: bool
-    edge: float | None
+    step: float
 
     @cached_property
     def fit(self) -> Fit:
         """The smoothed curve."""
         return local_linear(self.x, self.y, BANDWIDTH_DECADES)
+
+    @cached_property
+    def shapes(self) -> Shapes | None:
+        """The shapes that fit the curve; None where no shape falls."""
+        return fit_shapes(self.x, self.y, self.is_exploded)
 
 
 def read_points(lrs: ArrayLike, losses: ArrayLike) -> Points:
@@ -98,17 +105,15 @@ def read_points(lrs: ArrayLike, losses: ArrayLike) -> Points:
 
 
 def prepare(points: Points) -> Curve:
-    """Cut, scale and thin; the points must be at least one."""
+    """Cut, scale and thin; the points must be at least three."""
     few = points.thinned()
     half = few.losses / 2  # so that the difference of two huge losses is still finite
-    start = half[: max(3, half.size // START_SHARE)]
-    level = float(np.median(start))
-    y = np.minimum(half, level)
-    fall = level - float(y.min())
-    scaled = 1 - (level - y) / fall if fall > 0 else np.ones_like(y)
-    has_exploded = half[-EXPLODED_POINTS:].min() > half[: half.size // 2].max()
-    edge = float(few.x[np.flatnonzero(half <= level)[-1]]) if has_exploded else None
-    return Curve(few.x, scaled, points.step, bool(np.median(half) > start.max()), edge)
+    start, first_half = (half[: max(3, half.size // part)] for part in (START_SHARE, 2))
+    upper = max(float(np.median(start)), float(np.quantile(first_half, LEVEL_QUANTILE)))
+    lower = min(upper, float(np.median([half[:-2], half[1:-1], half[2:]], axis=0).min()))
+    height = upper - lower
+    y = 1 - (upper - half.clip(lower, upper)) / height if height > 0 else np.ones_like(half)
+    return Curve(few.x, y, half - upper > height, bool(np.median(half) > start.max()), points.step)
 
 
 def _means(group: np.ndarray[tuple[int], np.dtype[np.int64]], *columns: Floats) -> list[Floats]:

@@ -86,8 +86,9 @@ class Evidence:
     def suggestion(self) -> Suggestion:
         """The rate of the best training, with the range and the confidence that the others give it.
 
-        The range goes to the last rates on both sides that are not clearly worse. The confidence is "high" where there
-        is a clearly worse one on both sides, "medium" where there is any other on both sides, "low" otherwise.
+        The range goes half-way (in log rate) to the next rates on both sides that are clearly worse. The confidence is
+        "high" where there is a clearly worse one on both sides, "medium" where there is any other on both sides, "low"
+        otherwise.
         """
         best = self.best
         if best is None:
@@ -128,7 +129,7 @@ class Evidence:
         reached = best.lr
         for run in self._beside(best, side):
             if is_clearly_worse(run, best):
-                break
+                return math.sqrt(reached) * math.sqrt(run.lr)
             reached = run.lr
         return reached
 

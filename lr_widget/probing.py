@@ -149,11 +149,9 @@ class Probing:
         return "completed"
 
     @property
-    def lr(self) -> float:
-        """The rate of the training in progress, or of the last one."""
-        if self._open is not None:
-            return self._open[0]
-        return self.runs[-1].lr if self.runs else self._suggested
+    def count(self) -> int:
+        """How many trainings have begun."""
+        return len(self.runs) + (self._open is not None)
 
     def evidence(self) -> Evidence:
         """Return what was found so far; a training that was cut short is in it, as "interrupted"."""

@@ -91,7 +91,7 @@ def test_a_validation_loss_decides_where_there_is_one():
 
 
 def test_the_outcome_has_a_range_a_confidence_and_its_cost():
-    """A clearly worse rate on both sides is high confidence; the range goes up to the last one that is not."""
+    """A clearly worse rate on both sides is high confidence; the range goes half-way to them."""
     wobble = np.tile([0.1, -0.1], 4)
     runs = (
         ProbeRun(0.01, np.full(8, 2.0), "completed"),
@@ -101,7 +101,9 @@ def test_the_outcome_has_a_range_a_confidence_and_its_cost():
     )
     evidence = Evidence(0.01, runs, 8)
     suggestion = evidence.suggestion
-    assert (suggestion.lr, suggestion.low, suggestion.high) == (0.0316, 0.0316, 0.1)
+    assert suggestion.lr == 0.0316
+    assert suggestion.low == pytest.approx((0.01 * 0.0316) ** 0.5)
+    assert suggestion.high == pytest.approx((0.1 * 0.316) ** 0.5)
     assert (suggestion.rule, suggestion.confidence, suggestion.evidence) == ("probe", "high", evidence)
     assert evidence.num_steps == 29
     assert suggestion.reason == (

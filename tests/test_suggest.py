@@ -64,27 +64,59 @@ def noisy_sweep(noise: float, num_steps: int = 100, seed: int = 0) -> tuple[np.n
     return lrs, losses + np.random.default_rng(seed).normal(0, noise, num_steps)
 
 
-def test_auto_lies_half_way_between_half_of_the_fall_and_the_minimum():
-    """Half of the fall is done at 1e-3; it ends where 4 exp(-4x - 12) = 12 exp(3x - 1.5), at x = -(10.5 + ln 3) / 7."""
-    suggestion = suggest_lr(*noisy_sweep(0.0))
-    assert suggestion.low == pytest.approx(1e-3, rel=0.25)
-    assert suggestion.high == pytest.approx(10 ** (-(10.5 + np.log(3)) / 7), rel=0.25)
-    assert suggestion.lr == pytest.approx((suggestion.low * suggestion.high) ** 0.5)
+def test_auto_lies_between_the_end_of_the_fall_and_a_tenth_of_the_jump():
+    """Straight lines with corners at 1e-5, 1e-3 and 1e-1, so between 1e-3 and 1e-2; the range is a factor of 2 wider."""
+    lrs = np.logspace(-7, 1, 401)
+    losses = np.where(lrs > 0.1001, 9.0, np.interp(np.log10(lrs), [-5, -3], [2, 1]))
+    suggestion = suggest_lr(lrs, losses)
+    assert suggestion.low == pytest.approx(1e-3 / 2, rel=0.15)
+    assert suggestion.high == pytest.approx(1e-2 * 2, rel=0.15)
+    assert suggestion.lr == pytest.approx(10**-2.5, rel=0.15)
     assert suggestion.confidence == "high"
 
 
-def test_autos_reason_names_both_ends_and_the_other_rules():
+def test_without_a_jump_the_rate_is_where_the_fall_ends_wherever_the_sweep_ends():
+    """Half of 1 / (1 + (lr / 3.16e-3)^2) is lost at 3.16e-3, nine tenths at 1e-2; nothing is seen that is too high."""
+    rates = []
+    for end in (0, 1, 2):
+        lrs = np.logspace(-6, end, 141)
+        suggestion = suggest_lr(lrs, 1 / (1 + (lrs / 3.16e-3) ** 2))
+        rates.append(suggestion.lr)
+        assert suggestion.reason.startswith("Where the loss stops falling, ")
+        assert "it does not jump up to the end" in suggestion.reason
+        assert suggestion.confidence == "medium"
+    assert rates == pytest.approx([1e-2] * 3, rel=0.25)
+
+
+def test_a_noisy_rise_from_the_start_has_no_answer():
+    """Nothing falls, and most losses lie above the first ones: lower rates are needed, for every seed."""
+    lrs = np.logspace(-6, 0, 100)
+    for seed in range(20):
+        losses = np.exp(np.log10(lrs) + 6) / 50 + 0.05 * np.random.default_rng(seed).normal(size=100)
+        suggestion = suggest_lr(lrs, losses)
+        assert suggestion.lr is None
+        assert suggestion.reason.endswith("lower start_lr.")
+
+
+def test_autos_reason_names_both_readings_and_the_other_rules():
     """The user reads why, not only what."""
     reason = suggest_lr(*noisy_sweep(0.0)).reason
-    assert reason.startswith("Half-way between the rate where half of the fall is done, ")
-    assert "and the one with the lowest loss, " in reason
+    assert reason.startswith("Between the rate where the loss stops falling, ")
+    assert "and a tenth of the last one before it jumps up, " in reason
     assert reason.endswith(" of 9 other rules lie within a factor of 3.")
 
 
 def test_confidence_sinks_with_the_noise():
-    """The same curve, seen through more noise: clear, visible, doubtful."""
-    assert suggest_lr(*noisy_sweep(0.05)).confidence == "high"
-    assert suggest_lr(*noisy_sweep(0.5)).confidence in ("medium", "low")
+    """The same curve, seen through more noise: always clear, clear for some seeds, for none."""
+    grades = {None: 0, "low": 1, "medium": 2, "high": 3}
+
+    def seen(noise: float) -> list[int]:
+        return [grades[suggest_lr(*noisy_sweep(noise, seed=seed)).confidence] for seed in range(20)]
+
+    clear, doubtful, hidden = (sorted(seen(noise)) for noise in (0.05, 0.8, 3.0))
+    assert clear[0] == 3
+    assert sum(hidden) < sum(doubtful) < sum(clear)
+    assert hidden[-1] <= 1
 
 
 def test_more_steps_make_the_suggestion_steadier():
@@ -97,7 +129,7 @@ def test_the_height_of_the_explosion_makes_no_difference():
     """That a rate is too high is known from the first rise; how far the loss goes is chance."""
     lrs, losses = noisy_sweep(0.05)
     exploded = np.where(losses > 2.3, losses * 1e6, losses)
-    assert suggest_lr(lrs, exploded) == suggest_lr(lrs, losses)
+    assert suggest_lr(lrs, exploded).lr == pytest.approx(suggest_lr(lrs, losses).lr)
 
 
 @pytest.mark.parametrize(
@@ -183,6 +215,6 @@ def test_noise_that_hides_the_fall_but_not_the_explosion_leaves_the_rule_of_thum
     lrs = np.logspace(-6, 0, 61)
     losses = np.where(lrs > 1.01e-2, 100 * lrs / 1e-2, 2.0 * (np.arange(61) % 2))
     suggestion = suggest_lr(lrs, losses)
-    assert (suggestion.lr, suggestion.high) == (pytest.approx(1e-3), pytest.approx(1e-2))
-    assert (suggestion.low, suggestion.confidence) == (None, "low")
-    assert "Noise hides any fall of the loss" in suggestion.reason
+    assert suggestion.lr == pytest.approx(1e-3, rel=0.3)
+    assert suggestion.confidence == "low"
+    assert "noise hides the fall" in suggestion.reason

@@ -66,6 +66,8 @@ def _progress(run: Run | None, num_steps: int) -> protocol.Progress:
         return {"step": 0, "total": num_steps, "text": ""}
     done, total = len(run.steps), run.job.num_steps
     speed = run.steps_per_second() if not run.has_ended else None
+    if isinstance(run.job, Probing) and run.stop_reason == "completed":
+        total = done  # fewer steps were needed than were allowed
     text = words.progress(_place(run), run.steps[-1] if run.steps else None, total - done, speed)
     return {"step": done, "total": total, "text": text}
 
@@ -73,7 +75,7 @@ def _progress(run: Run | None, num_steps: int) -> protocol.Progress:
 def _place(run: Run) -> str:
     done, job = len(run.steps), run.job
     if isinstance(job, Probing):
-        return words.probe_place(job.lr, done, job.num_steps)
+        return words.probe_place(job.count, done, job.num_steps)
     if isinstance(job, RangeTest) and job.repeats > 1 and run.steps:
         return words.repeat_place(len(job.sweeps), job.repeats, run.steps[-1].step, job.num_steps // job.repeats)
     return words.place(done, job.num_steps)
@@ -87,7 +89,7 @@ def _suggestion(run: Run | None, suggested: Suggestion | None, sweep: dict[str, 
     if suggested is None:
         return {"lr": "", "range": "", "reason": words.before_run(**sweep)}
     lr = "" if suggested.lr is None else words.rate(suggested.lr)
-    return {"lr": lr, "range": words.range_text(suggested.low, suggested.high), "reason": suggested.reason}
+    return {"lr": lr, "range": words.range_text(suggested) if lr else "", "reason": suggested.reason}
 
 
 def _rules(suggestions: dict[str, Suggestion]) -> list[protocol.Rule]:

@@ -52,9 +52,9 @@ def repeat_place(repeat: int, repeats: int, step: int, num_steps: int) -> str:
     return f"sweep {repeat} / {repeats} · {place(step, num_steps)}"
 
 
-def probe_place(lr: float, step: int, max_steps: int) -> str:
+def probe_place(count: int, step: int, max_steps: int) -> str:
     """Where the probes are."""
-    return f"probing {rate(lr)} · step {step} of at most {max_steps}"
+    return f"probe {count} · step {step} of at most {max_steps}"
 
 
 def speed(steps_per_second: float) -> str:
@@ -156,9 +156,12 @@ def sentence(text: str) -> str:
     return start + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def range_text(low: float | None, high: float | None) -> str:
-    """The range around a suggestion, or nothing where the rule knows none."""
-    return "" if low is None or high is None else f"{rate(low)} … {rate(high)}"
+def range_text(suggestion: Suggestion) -> str:
+    """The range around a suggestion and its confidence, as far as the rule knows them."""
+    low, high, confidence = suggestion.low, suggestion.high, suggestion.confidence
+    has_range = low is not None and high is not None and rate(low) != rate(high)
+    parts = [f"{rate(low)} … {rate(high)}"] if has_range and low is not None and high is not None else []
+    return ", ".join([*parts, *([f"{confidence} confidence"] if confidence else [])])
 
 
 def code(start_lr: float, end_lr: float, num_steps: int, repeats: int, lr: float) -> str:
