@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import count, pairwise
+from types import MethodType
 from typing import Any
 
 import pytest
@@ -39,13 +40,13 @@ def spy_on(*optimizers: torch.optim.Optimizer) -> list[list[float]]:
     def spy_in_step(optimizer: torch.optim.Optimizer, is_first: bool) -> None:
         own_step = optimizer.step
 
-        def step(*args: Any, **keywords: Any) -> Any:
+        def step(self: torch.optim.Optimizer, *args: Any, **keywords: Any) -> Any:
             if is_first:
                 applied.append([])
-            applied[-1].extend(float(group["lr"]) for group in optimizer.param_groups)
+            applied[-1].extend(float(group["lr"]) for group in self.param_groups)
             return own_step(*args, **keywords)
 
-        optimizer.step = step  # type: ignore[method-assign]
+        optimizer.step = MethodType(step, optimizer)  # type: ignore[method-assign]
 
     for index, optimizer in enumerate(optimizers):
         spy_in_step(optimizer, index == 0)
