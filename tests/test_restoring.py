@@ -249,7 +249,8 @@ def test_the_copies_are_kept_on_the_device_asked_for() -> None:
             model.bias.fill_(5.0)
         if is_lost:
             with pytest.raises(
-                RestoreError, match=r"Linear.\['weight'\] .*meta tensor.*; Linear._parameters\['bias'\] .*meta tensor"
+                RestoreError,
+                match=r"Linear._parameters\['weight'\] .*meta tensor.*; Linear._parameters\['bias'\] .*meta tensor",
             ):
                 snapshot.restore()
         else:
