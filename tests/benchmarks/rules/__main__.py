@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from .ground_truth import rebuild
+from .probes import rebuild_probes
 from .table import report
 from .tasks import tasks
 
@@ -13,10 +14,13 @@ from .tasks import tasks
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.rules", description=__doc__)
     parser.add_argument("--rebuild", nargs="?", const="", metavar="PART", help="compute what is not stored yet")
+    parser.add_argument("--probe", action="store_true", help="probe anew around what the default rule suggests now")
     parser.add_argument("--write", action="store_true", help="write RESULTS.md instead of showing it")
     arguments = parser.parse_args()
     if arguments.rebuild is not None:
         rebuild([task for task in tasks() if arguments.rebuild in task.kind])
+    if arguments.probe:
+        rebuild_probes(tasks())
     if arguments.write:
         (Path(__file__).parent / "RESULTS.md").write_text(report())
     else:

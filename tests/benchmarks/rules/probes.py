@@ -1,4 +1,4 @@
-"""The probes' outcomes: computed by real trainings, stored by task and seed."""
+"""The probes' outcomes: computed by real trainings around what "auto" suggests, stored by task and seed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,51 @@ import json
 from functools import cache
 from pathlib import Path
 
+import torch
+
+from lr_widget import LRRecords, NoSuggestionError, probe
+
+from .score import load
+from .tasks import Task
+
 PROBED = Path(__file__).parent / "stored" / "probed.json"
 
 
+def rebuild_probes(tasks: list[Task]) -> None:
+    """Probe around the suggestions for the stored 100-step sweeps, with the defaults: at most 300 steps each."""
+    torch.set_num_threads(1)
+    outcomes = dict(_probed())
+    for task in tasks:
+        outcomes[task.name] = [_probe(task, seed, *curve) for seed, curve in enumerate(load(task).curves(100))]
+        print(f"{task.name}: {outcomes[task.name]}", flush=True)
+    PROBED.write_text(json.dumps(outcomes, indent=1) + "\n")
+    _probed.cache_clear()
+
+
+def _probe(task: Task, seed: int, *curve: object) -> dict[str, float | int | None]:
+    model, optimizer, batches = task.start(seed)
+    records = LRRecords(*curve)
+    try:
+        evidence = probe(model, optimizer, None, batches, train_step=task.step_loss, around=records, progress=False)
+    except NoSuggestionError:
+        return {"lr": None, "steps": 0}
+    return {"lr": evidence.suggestion.lr, "steps": evidence.num_steps}
+
+
 @cache
-def _probed() -> dict[str, list[float]]:
+def _probed() -> dict[str, list[dict[str, float | int | None]]]:
     return json.loads(PROBED.read_text()) if PROBED.exists() else {}
 
 
 def probed_rate(task: str, seed: int) -> float | None:
-    """Return the rate that "auto" on 100 steps and then probes came to, or None where it is not stored."""
-    rates = _probed().get(task, [])
-    return rates[seed] if seed < len(rates) else None
+    """Return the rate that "auto" on 100 steps and then probes came to; None where they came to none.
+
+    Raises:
+        KeyError: it is not stored.
+    """
+    return _probed()[task][seed]["lr"]
+
+
+def probe_steps(tasks: list[str]) -> list[int]:
+    """Return what the probes of these tasks cost, in steps."""
+    return [outcome["steps"] for task in tasks for outcome in _probed()[task]]
