@@ -61,6 +61,19 @@ test("the buttons send commands for the run that is shown", () => {
   ]);
 });
 
+test("probing is a command of its own, with its limit as a setting", () => {
+  expect(ref("probe").disabled).toBe(true);
+  view.show(makeState({ status: "finished" }, { can: ["start", "set", "probe"] }));
+  enter("repeats", "3");
+  enter("max_probe_steps", "200");
+  ref("probe").click();
+  expect(sent).toEqual([
+    { command: "set", name: "repeats", value: "3" },
+    { command: "set", name: "max_probe_steps", value: "200" },
+    { command: "probe" },
+  ]);
+});
+
 test("a typed value is sent once, as it was typed", () => {
   enter("start_lr", "3e-4");
   ref("start_lr").dispatchEvent(new Event("change"));

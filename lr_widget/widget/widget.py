@@ -19,7 +19,7 @@ from .. import suggest
 from ..engine import RangeTest
 from ..errors import NotebookError
 from ..evidence import Evidence
-from ..probing import Probing, rate_of
+from ..probing import DEFAULT_MAX_STEPS, Probing, rate_of
 from ..records import LRRecords
 from ..suggest import Suggestion
 from . import commands, notebook, protocol, settings, view, words
@@ -45,6 +45,7 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
         model, optimizer, loss_fn, train_data: As for :func:`lr_widget.range_test`.
         variable: Name of the notebook variable that *Copy to notebook* assigns.
         smoothing: Weight of the past in the running average that is shown, in [0, 1).
+        max_probe_steps: What the probes may cost together, in steps; see :func:`lr_widget.probe`.
         **keywords: Those of :func:`lr_widget.range_test`, except ``progress``.
 
     Attributes:
@@ -87,9 +88,10 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
         variable: str = "lr",
         *,
         smoothing: float = 0.9,
+        max_probe_steps: int = DEFAULT_MAX_STEPS,
         **keywords: Any,
     ) -> None:
-        sweep, fixed = split_keywords(keywords, others=("variable", "smoothing"))
+        sweep, fixed = split_keywords(keywords, others=("variable", "smoothing", "max_probe_steps"))
         self._arguments = Arguments((model, optimizer, loss_fn, train_data), fixed)
         self._arguments.range_test(sweep)  # checks everything, changes nothing
         self._lock = threading.RLock()  # of OneWriter, which needs it before any trait is set
@@ -101,7 +103,8 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
         self._failure: words.Failure | None = None
         self._note: protocol.Note = {"kind": "info", "text": "Ready."}
         self._is_open = False
-        super().__init__(figure=self._picture.figure, variable=variable, smoothing=smoothing, **sweep)
+        shown = {"variable": variable, "smoothing": smoothing, "max_probe_steps": max_probe_steps}
+        super().__init__(figure=self._picture.figure, **shown, **sweep)
         self._is_open = True
         self._refresh()
         self.on_msg(self._on_message)

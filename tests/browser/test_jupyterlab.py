@@ -191,6 +191,32 @@ def test_a_run_in_a_cell_is_live_and_both_ways_to_interrupt_it_keep_the_curve(op
     notebook.wait_for_note("Interrupted at step")
 
 
+def test_repeats_are_shaded_and_probes_are_dots(open_notebook: Open) -> None:
+    """Three sweeps leave a band; probes leave a dot each and their outcome as the suggestion; the model is as before."""
+    notebook = show(open_notebook, setup=SETUP.replace("= 0.02,", "= 0.004,"))
+    assert notebook.ref("probe").is_disabled()
+    notebook.ref("repeats").fill("3")
+    notebook.ref("repeats").press("Enter")
+    notebook.ref("start").click()
+    notebook.wait_for_note("Model and optimizer are as before.")
+    assert notebook.ask("len(widget.records.repeats)") == "3"
+    assert "sweep 3 / 3" in notebook.ref("progressText").inner_text()
+    notebook.wait_for(
+        """() => [...document.querySelectorAll('.lrw .bqplot path.area')]
+            .some(area => (area.getAttribute('d') ?? '').split('L').length > 50)"""
+    )
+    notebook.ref("max_probe_steps").fill("80")
+    notebook.ref("max_probe_steps").press("Enter")
+    notebook.ref("probe").click()
+    notebook.wait_for_note("Probed: ")
+    assert notebook.ask("fingerprint() == before") == "True"
+    assert 1 <= int(notebook.ask("widget.evidence.num_steps")) <= 80
+    assert notebook.ref("suggested").inner_text() == notebook.ask("f'{widget.evidence.suggestion.lr:.1e}'")
+    assert notebook.widget.locator(".lrw-chip[aria-pressed=true]").inner_text().startswith("probe ")
+    runs = int(notebook.ask("len(widget.evidence.runs)"))
+    notebook.wait_for("runs => document.querySelectorAll('.lrw .bqplot path.dot').length === runs", runs)
+
+
 def test_a_reloaded_page_and_a_second_view_show_the_same(open_notebook: Open) -> None:
     """The state lives in Python: another view and a page loaded anew show it, and each can steer the run."""
     notebook = show(open_notebook, "widget")
