@@ -46,4 +46,6 @@ def test_the_quickstart_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pyt
     assert found > small
     assert found > large
     assert "LRFinderWidget(" in cells["widget"]
+    assert "ended with the lowest loss" in cells["probe"]
+    assert "end_loss" in cells["probe"]
     assert "loss" in cells["script"]
