@@ -281,6 +281,15 @@ def test_the_users_epoch_goes_on_with_every_sample(persistent: bool) -> None:
         loader._iterator._shutdown_workers()
 
 
+def test_an_iterator_of_the_users_keeps_its_workers_and_goes_on() -> None:
+    """The iterator of a loader, given as data, is not shut down: after six steps its other ten batches come."""
+    epoch = iter(with_workers())
+    _, seen, _ = train_on(epoch)
+    assert seen == [[2 * index, 2 * index + 1] for index in range(6)]
+    assert workers() == 2
+    assert torch.cat(list(epoch)).tolist() == list(range(12, 32))
+
+
 # --- loaders with a place --------------------------------------------------------------------------------------------
 
 
