@@ -95,7 +95,7 @@ def _doubt(shapes: Shapes) -> str:
 def _starts_falling(shapes: Shapes) -> bool:
     """Return whether the fall probably starts in the first tenth of the sweep."""
     first, last = float(shapes.start.min()), float(shapes.edge.max())
-    return shapes.share(shapes.start <= first + (last - first) / START_SHARE) > LIKELY
+    return shapes.expected(shapes.start <= first + (last - first) / START_SHARE) > LIKELY
 
 
 def _never_jumps(shapes: Shapes) -> bool:
@@ -105,13 +105,13 @@ def _never_jumps(shapes: Shapes) -> bool:
 
 def _chance_of_a_jump(shapes: Shapes) -> float:
     """Return the probability that the loss jumps up before the end; without a jump, nothing limits the rate."""
-    return shapes.share(shapes.edge < shapes.edge.max())
+    return shapes.expected(shapes.edge < shapes.edge.max())
 
 
 def _chance_of_falling_on(shapes: Shapes) -> float:
     """Return the probability that the loss falls into the last twentieth of the sweep, and does not jump."""
     first, last = float(shapes.start.min()), float(shapes.edge.max())
-    return shapes.share((shapes.bottom > last - (last - first) / END_SHARE) & (shapes.edge >= last))
+    return shapes.expected((shapes.bottom > last - (last - first) / END_SHARE) & (shapes.edge >= last))
 
 
 def _confidence(shapes: Shapes, error: float) -> Literal["high", "medium", "low"]:

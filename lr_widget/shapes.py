@@ -39,12 +39,12 @@ class Shapes:
 
     def mean_and_deviation(self, corner: Floats) -> tuple[float, float]:
         """Return the mean and the standard deviation of a corner."""
-        mean = float(self.probability @ corner)
-        return mean, float(np.sqrt(self.probability @ (corner - mean) ** 2))
+        mean = self.expected(corner)
+        return mean, float(np.sqrt(self.expected((corner - mean) ** 2)))
 
-    def share(self, is_so: Bools) -> float:
-        """Return the probability of the shapes of which something is so."""
-        return float(self.probability @ is_so)
+    def expected(self, values: Floats | Bools) -> float:
+        """Return the expected value, which for a condition is its probability."""
+        return float((self.probability * values).sum())  # not a matrix product, whose threads would take longer to meet
 
 
 def fit_shapes(x: Floats, y: Floats, is_exploded: Bools) -> Shapes | None:

@@ -67,7 +67,7 @@ def test_probabilities_add_up_and_a_flat_curve_has_no_shape():
     """A straight line up has none either; one rate has no span; rounding is no evidence."""
     shapes = fit_shapes(X, *bent(X, -5.0, -3.0, -1.0))
     assert shapes.probability.sum() == pytest.approx(1.0)
-    assert shapes.share(shapes.bottom > -10) == pytest.approx(1.0)
+    assert shapes.expected(shapes.bottom > -10) == pytest.approx(1.0)
     nothing = np.zeros(X.size, bool)
     flat = fit_shapes(X, np.ones(X.size), nothing)
     assert flat is None or flat.evidence == pytest.approx(0.0, abs=1e-6)
