@@ -120,5 +120,6 @@ def _means(group: np.ndarray[tuple[int], np.dtype[np.int64]], *columns: Floats) 
     """Return the mean of each column in each group that has members, in the order of the groups' numbers."""
     count = np.bincount(group)
     filled = count > 0
-    # Divided before summing: a sum of huge losses must stay finite.
-    return [np.bincount(group, column / count[group]).astype(np.float64)[filled] for column in columns]
+    # Divided before summing: a sum of huge losses must stay finite; and so must one that rounding puts above them.
+    means = [np.bincount(group, column / count[group])[filled] for column in columns]
+    return [mean.clip(column.min(), column.max()) for mean, column in zip(means, columns, strict=True)]

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lr_widget.errors import NoSuggestionError
@@ -170,6 +170,7 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 curves = st.lists(st.tuples(st.floats(1e-300, 1e300), finite), max_size=60)
 
 
+@example([(1.0, 1.7976931348623157e308)] * 3 + [(lr, 0.0) for lr in (2.0, 3.0, 4.0, 5.0)])
 @given(curves)
 def test_no_finite_input_raises_in_any_rule(points: list[tuple[float, float]]):
     """Huge, denormal, unsorted, repeated, few or none."""
