@@ -1,13 +1,16 @@
-"""Endless batches from a DataLoader, a Dataset, a pair of tensors or any re-iterable; moving batches to a device."""
+"""Endless batches from a DataLoader, a Dataset, a pair of tensors or any re-iterable."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+
+from .sources import sources_of
 
 DEFAULT_BATCH_SIZE = 32
 _FORMS = "a DataLoader, a Dataset, a tuple of two tensors (inputs, targets) or an iterable of batches"
@@ -44,17 +47,10 @@ class Batches:
                 "give a DataLoader, a list or another iterable that can start over"
             )
 
-    @property
+    @cached_property
     def sources(self) -> list[Any]:
         """The loader and what it draws from: whatever may hold a generator or a place in the data."""
-        found: dict[int, Any] = {}
-        waiting: list[Any] = [self.loader]
-        while waiting:
-            part = waiting.pop()
-            if id(part) not in found:
-                found[id(part)] = part
-                waiting += _parts(part)
-        return list(found.values())
+        return sources_of(self.loader)
 
     def __iter__(self) -> Iterator[Any]:
         """Yield batches without end, starting over when the data ends; stop where it cannot start over.
@@ -88,14 +84,6 @@ class Batches:
         shut_down = getattr(iterator, "_shutdown_workers", None)
         if shut_down is not None:
             shut_down()
-
-
-def _parts(source: Any) -> list[Any]:
-    """Return the loaders, samplers and datasets that this one is made of: a wrapper's loader, a Subset's dataset."""
-    attributes = vars(source) if hasattr(source, "__dict__") and not isinstance(source, type) else {}
-    members = [*attributes.values(), *(attributes.get("datasets") or ())]
-    named = [getattr(source, name, None) for name in ("sampler", "batch_sampler", "dataset")]
-    return [m for m in members if isinstance(m, (DataLoader, Sampler, Dataset))] + [m for m in named if m is not None]
 
 
 def _loader(data: Any, options: Mapping[str, Any] | None, name: str) -> Iterable[Any]:
@@ -168,23 +156,3 @@ def len_of(data: Any) -> int | None:
         return len(data)
     except (TypeError, NotImplementedError):
         return None
-
-
-def to_device(batch: Any, device: torch.device | None) -> Any:
-    """Return the batch with every tensor in it on ``device``; None leaves it where it is.
-
-    Tuples, named tuples, lists and mappings are walked; anything else with a ``to`` method is asked to move itself.
-    """
-    if device is None:
-        return batch
-    if isinstance(batch, torch.Tensor):
-        return batch.to(device, non_blocking=batch.device.type == "cpu" and batch.is_pinned())
-    if hasattr(batch, "to"):
-        return batch.to(device)
-    if isinstance(batch, dict):
-        return {key: to_device(value, device) for key, value in batch.items()}
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(to_device(item, device) for item in batch))
-    if isinstance(batch, (tuple, list)):
-        return type(batch)(to_device(item, device) for item in batch)
-    return batch

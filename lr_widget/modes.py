@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, _GeneratorContextManager, contextmanager, nullcontext
 from types import BuiltinFunctionType
 from typing import Any, cast
 
@@ -28,7 +28,12 @@ def make_autocast(autocast: Any, device: torch.device | None) -> AutocastFactory
         return lambda: torch.autocast(device_type)
     if isinstance(autocast, torch.dtype):
         return lambda: torch.autocast(device_type, dtype=autocast)
-    if hasattr(autocast, "__enter__") and hasattr(autocast, "__exit__"):
+    if isinstance(autocast, _GeneratorContextManager):
+        raise TypeError(
+            "autocast must be a context that can be entered once a step, got one of a @contextmanager function, which "
+            "serves only once; give the function that makes it, without calling it"
+        )
+    if hasattr(autocast, "__enter__") and hasattr(autocast, "__exit__") and not isinstance(autocast, type):
         return lambda: autocast
     if callable(autocast):
         return cast(AutocastFactory, autocast)
@@ -48,6 +53,9 @@ def evaluating(models: Sequence[nn.Module]) -> Iterator[None]:
         with torch.no_grad():
             yield
     finally:
+        for module, was_training in flags:
+            if type(module).train is not nn.Module.train:  # it does more than set a flag: LoRA merges its weights
+                module.train(was_training)
         for module, was_training in flags:
             module.training = was_training
 

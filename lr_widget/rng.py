@@ -10,15 +10,19 @@ from typing import Any
 import numpy as np
 import torch
 
+from .objects import attributes
+
 Undo = Callable[[], None]
+
+_KINDS = (torch.Generator, random.Random, np.random.RandomState, np.random.Generator, np.random.BitGenerator)
 
 
 def rng_undo(value: Any) -> Undo | None:
-    """Return what puts the state of this random generator back, or None where ``value`` is none."""
+    """Return what puts the state of this random generator back, or None where ``value`` is none that has a state."""
     if isinstance(value, torch.Generator):
         torch_state = value.get_state()
         return lambda: _discard(value.set_state(torch_state))
-    if isinstance(value, random.Random):
+    if isinstance(value, random.Random) and not isinstance(value, random.SystemRandom):
         python_state = value.getstate()
         return lambda: value.setstate(python_state)
     if isinstance(value, np.random.RandomState):
@@ -45,11 +49,25 @@ def rng_states() -> Iterator[tuple[str, Undo]]:
         yield "MPS's random state", lambda: torch.mps.set_rng_state(mps_state)
 
 
+def generators_of(sources: Iterable[Any]) -> list[Any]:
+    """Return the random generators that the sources hold in their attributes, singly or in lists, tuples and dicts."""
+    return [item for source in sources for value in attributes(source).values() for item in generators_in(value)]
+
+
+def generators_in(value: Any) -> list[Any]:
+    """Return ``value`` if it is a random generator, or those that it holds if it is a list, tuple or dict."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        value = (value,)
+    return [item for item in value if isinstance(item, _KINDS)]
+
+
 @contextmanager
-def keep_rng(sources: Iterable[Any] = ()) -> Iterator[None]:
-    """Put the global random generators, and those that ``sources`` hold, back as they were when the block began."""
+def keep_rng(generators: Iterable[Any] = ()) -> Iterator[None]:
+    """Put the global random generators, and these, back as they were when the block began."""
     undos = [undo for _, undo in rng_states()]
-    undos += [undo for value in _attributes(sources) if (undo := rng_undo(value)) is not None]
+    undos += [undo for generator in generators if (undo := rng_undo(generator)) is not None]
     try:
         yield
     finally:
@@ -57,13 +75,13 @@ def keep_rng(sources: Iterable[Any] = ()) -> Iterator[None]:
             undo()
 
 
-def seed_all(seed: int, sources: Iterable[Any] = ()) -> None:
-    """Seed the global generators of Python, NumPy and torch, and the generators that ``sources`` hold."""
+def seed_all(seed: int, generators: Iterable[Any] = ()) -> None:
+    """Seed the global generators of Python, NumPy and torch, and these."""
     random.seed(seed)
     np.random.seed(seed % 2**32)  # NumPy takes 32 bits
     torch.manual_seed(seed)
-    for value in _attributes(sources):
-        _seed(value, seed)
+    for generator in generators:
+        _seed(generator, seed)
 
 
 def _seed(value: Any, seed: int) -> None:
@@ -76,10 +94,6 @@ def _seed(value: Any, seed: int) -> None:
         value.seed(seed % 2**32)
     elif isinstance(bits, np.random.BitGenerator):
         bits.state = type(bits)(seed % 2**64).state
-
-
-def _attributes(sources: Iterable[Any]) -> list[Any]:
-    return [value for source in sources if hasattr(source, "__dict__") for value in vars(source).values()]
 
 
 def _discard(_result: object) -> None:

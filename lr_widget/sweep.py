@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -13,12 +14,11 @@ import torch
 
 from .batches import Batches
 from .divergence import Divergence
-from .errors import RestoreError
 from .groups import RateSetter
-from .interrupts import uninterrupted
 from .modes import torch_modes_undo
 from .records import StepRecord
-from .rng import keep_rng, seed_all
+from .restoring import Restoring, add_note
+from .rng import generators_of, keep_rng, seed_all
 from .schedule import Schedule
 from .snapshot import Snapshot
 from .training_step import Training
@@ -51,11 +51,16 @@ class Plan:
         """The loaders, and what they draw from."""
         return [*self.train.sources, *(self.val.sources if self.val is not None else ())]
 
+    @cached_property
+    def generators(self) -> list[Any]:
+        """The random generators of the sources."""
+        return generators_of(self.sources)
+
     def snapshot(self) -> Snapshot:
         """Take the state of everything that the test may touch."""
-        training = self.training
-        sources = [*self.sources, *training.callables]
-        return Snapshot(training.modules, training.optimizers, self.stateful, sources, self.snapshot_device)
+        train = self.training
+        trained = (train.modules, train.optimizers, self.stateful)
+        return Snapshot(*trained, self.sources, train.functions, self.snapshot_device)
 
     def close(self) -> None:
         """Shut down what the test started."""
@@ -68,45 +73,27 @@ def run_sweep(plan: Plan) -> Sweep:
     """Yield a record a step and put everything back at the end, whatever the end is; return the stop reason.
 
     Raises:
-        RestoreError: something could not be put back; the rest was.
+        RuntimeError: another test is running on the same model.
+        RestoreError: something could not be put back; the rest was. It does not take the place of the user's own
+            exception, but is a note to it.
     """
-    snapshot = plan.snapshot()
-    is_restored = False
-
-    def restore() -> None:
-        nonlocal is_restored
-        if is_restored:
-            return
-        put_modes_back = torch_modes_undo()
+    restoring = Restoring(plan.snapshot, plan.close, plan.training.trained)
+    try:
         try:
-            with uninterrupted():
-                _restore(plan, snapshot)
-                is_restored = True
-        except RestoreError:
-            is_restored = True  # as far as can be
+            restoring.begin()
+            return (yield from _steps(plan))
+        except BaseException as error:
+            restoring.failure = error
             raise
         finally:
-            put_modes_back()
-
-    try:
-        try:
-            return (yield from _steps(plan))
-        finally:
-            restore()
+            restoring.put_back()
     finally:
-        restore()  # again, where a Ctrl-C came before or into the first one
-
-
-def _restore(plan: Plan, snapshot: Snapshot) -> None:
-    try:
-        plan.close()
-    finally:
-        snapshot.restore()
+        restoring.end()
 
 
 def _steps(plan: Plan) -> Sweep:
     if plan.seed is not None:
-        seed_all(plan.seed, plan.sources)
+        seed_all(plan.seed, plan.generators)
     plan.training.prepare()
     lag = _read_lag(plan.training.device)
     batches = iter(plan.train)
@@ -127,8 +114,11 @@ def _steps(plan: Plan) -> Sweep:
     while unread:
         if (found := (yield from _read(plan, unread))) is not None:
             return found
-    if failure is not None:
-        raise failure
+    try:
+        if failure is not None:
+            raise failure
+    finally:
+        failure = None  # held on to, it would keep its traceback and all in it alive
     return reason
 
 
@@ -157,6 +147,13 @@ def _take_step(plan: Plan, step: int, batches: Iterator[Any]) -> _Unread | None:
         # Once more just before the update: a user's step may call a scheduler.
         loss, is_skipped = plan.training.update(taken, before_update=lambda: plan.set_rate(lr))
         val_loss = _validate(plan, step)
+    except StopIteration as error:  # out of a generator it would say that the generator has ended
+        ended = RuntimeError(
+            "the model, the loss or the train_step raised StopIteration, as next() does where an iterator has ended; "
+            "give that iterator as many items as the test has steps, or start it over"
+        )
+        _add_note(ended, plan, step, lr)
+        raise ended from error
     except Exception as error:
         _add_note(error, plan, step, lr)
         raise
@@ -169,7 +166,7 @@ def _take_step(plan: Plan, step: int, batches: Iterator[Any]) -> _Unread | None:
 def _validate(plan: Plan, step: int) -> float | None:
     if plan.val is None or step % plan.val_every:
         return None
-    with keep_rng(plan.sources):  # a shuffling val loader must not change what the training sees
+    with keep_rng(plan.generators):  # a shuffling val loader must not change what the training sees
         return plan.training.evaluate(plan.val.one_pass())
 
 
@@ -217,8 +214,4 @@ def _start_reading(loss: torch.Tensor) -> Callable[[], float]:
 
 
 def _add_note(error: Exception, plan: Plan, step: int, lr: float) -> None:
-    note = f"while lr_widget was in step {step} of {plan.num_steps}, at learning rate {lr:.3g}"
-    if hasattr(error, "add_note"):
-        error.add_note(note)
-    else:  # Python 3.10: the attribute that 3.11's add_note writes
-        error.__notes__ = [*getattr(error, "__notes__", ()), note]  # type: ignore[attr-defined]
+    add_note(error, f"while lr_widget was in step {step} of {plan.num_steps}, at learning rate {lr:.3g}")

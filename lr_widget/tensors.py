@@ -50,14 +50,20 @@ def contents_undo(tensor: torch.Tensor, device: torch.device | None, known: set[
     if tensor.layout is not torch.strided or not _has_storage(tensor):
         whole = tensor.detach().clone()
         return lambda: _restore_whole(tensor, whole)
-    storage = tensor.untyped_storage()
-    key = (str(tensor.device), storage._cdata)
-    if key in known or storage.nbytes() == 0:
+    storage, key = tensor.untyped_storage(), storage_key(tensor)
+    if key is None or key in known or storage.nbytes() == 0:
         return None
     known.add(key)
     flat = _bytes_of(storage, tensor.device)
     saved = flat.to(device, copy=True) if device is not None else flat.clone()
     return lambda: _restore_bytes(storage, flat, saved)
+
+
+def storage_key(tensor: torch.Tensor) -> StorageKey | None:
+    """Return what tells the tensor's storage from all others alive; None for a tensor without one."""
+    if tensor.layout is not torch.strided or not _has_storage(tensor):
+        return None
+    return str(tensor.device), tensor.untyped_storage()._cdata
 
 
 def version_undo(tensor: torch.Tensor) -> Undo:
@@ -118,7 +124,9 @@ def _bytes_of(storage: torch.UntypedStorage, device: torch.device) -> torch.Tens
 def _restore_bytes(storage: torch.UntypedStorage, flat: torch.Tensor, saved: torch.Tensor) -> None:
     if storage.nbytes() != saved.numel():
         storage.resize_(saved.numel())  # sharded training frees and refills storages
-    flat.copy_(saved)
+    # A storage may be a file that is mapped for reading only: to write there, even the same bytes, kills the process.
+    if flat.device.type != "cpu" or not torch.equal(flat, saved.to(flat.device)):
+        flat.copy_(saved)
 
 
 def _restore_whole(tensor: torch.Tensor, saved: torch.Tensor) -> None:

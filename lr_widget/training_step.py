@@ -1,85 +1,20 @@
-"""From a batch to a loss and from losses to an update: supervised and mapping batches, the user's own step."""
+"""From batches to an update: the loss or losses, their gradients, clipping, scaling, stepping."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import nn
 
-from .batches import to_device
+from .losses import check_losses, describe, loss_of_batch
 from .modes import evaluating, make_autocast
-
-LossOfBatch = Callable[[Any], Any]  # whatever the user returns: check_loss looks at it
-
-
-def supervised_step(model: Any, loss_fn: Callable[..., Any] | None) -> LossOfBatch:
-    """Return the default training step: a batch of ``model``'s inputs and targets → its loss.
-
-    ============================  ==================================================================
-    batch                         loss
-    ============================  ==================================================================
-    ``(inputs, targets)``         ``loss_fn(model(inputs), targets)``
-    ``(a, b, …, targets)``        ``loss_fn(model(a, b, …), targets)``
-    mapping, no ``loss_fn``       ``model(**batch).loss``, as Hugging Face models answer
-    mapping, with ``loss_fn``     ``loss_fn(model(**batch), batch)``
-    ============================  ==================================================================
-    """
-
-    def step(batch: Any) -> Any:
-        if isinstance(batch, Mapping):
-            output = model(**batch)
-            return _own_loss(output) if loss_fn is None else loss_fn(output, batch)
-        if not isinstance(batch, (tuple, list)) or len(batch) < 2:
-            raise TypeError(
-                f"a batch must be a pair (inputs, targets) or a mapping, got {_describe(batch)}; "
-                "for other batches give train_step=callable(model, batch) -> loss"
-            )
-        if loss_fn is None:
-            raise TypeError("loss_fn is None, but the batches are (inputs, targets); give a loss_fn or a train_step")
-        *inputs, targets = batch
-        return loss_fn(model(*inputs), targets)
-
-    return step
-
-
-def _loss_of_batch(
-    model: Any, loss_fn: Callable[..., Any] | None, train_step: Callable[[Any, Any], torch.Tensor] | None
-) -> LossOfBatch:
-    for name, function in (("loss_fn", loss_fn), ("train_step", train_step)):
-        if function is not None and not callable(function):
-            raise TypeError(f"{name} must be callable, got {_describe(function)}")
-    if train_step is not None:
-        if loss_fn is not None:
-            raise TypeError("give loss_fn or train_step, not both; train_step(model, batch) computes the whole loss")
-        return lambda batch: train_step(model, batch)
-    if not isinstance(model, nn.Module):
-        raise TypeError("several models need a train_step=callable(model, batch) -> loss; loss_fn serves one model")
-    return supervised_step(model, loss_fn)
-
-
-def check_loss(loss: Any, *, needs_grad: bool = True) -> torch.Tensor:
-    """Return the loss if it can be trained on.
-
-    Raises:
-        TypeError: it is no tensor.
-        ValueError: it is no single real number, or has no gradient.
-    """
-    if not isinstance(loss, torch.Tensor):
-        raise TypeError(f"the loss must be a scalar tensor, got {_describe(loss)}; return the loss of the batch")
-    if loss.numel() != 1 or loss.is_complex():
-        raise ValueError(
-            f"the loss must be one real number, got a {loss.dtype} tensor of shape {tuple(loss.shape)}; "
-            'reduce it, as with reduction="mean"'
-        )
-    if needs_grad and not loss.requires_grad:
-        raise ValueError(
-            "the loss has no gradient, so nothing can be learnt from it; "
-            "compute it from the model's output, with parameters that require grad and without detach() or no_grad()"
-        )
-    return loss
+from .moving import to_device
+from .objects import owner_of
+from .trained import common_device, listed, needs_closure, optimized_by, parameters_of
 
 
 class Training:
@@ -111,24 +46,35 @@ class Training:
         grad_scaler: Any = None,
         max_grad_norm: float | None = None,
     ) -> None:
-        self.models = _listed(model, nn.Module, "model")
-        self.optimizers: list[torch.optim.Optimizer] = _listed(optimizer, torch.optim.Optimizer, "optimizer")
-        owners = [getattr(function, "__self__", function) for function in (loss_fn, train_step)]
+        self.models: list[nn.Module] = listed(model, nn.Module, "model")
+        self.optimizers: list[torch.optim.Optimizer] = listed(optimizer, torch.optim.Optimizer, "optimizer")
+        self.functions = [function for function in (loss_fn, train_step) if function is not None]
+        owners = [owner_of(function) for function in self.functions]
         self.modules = [*self.models, *(owner for owner in owners if isinstance(owner, nn.Module))]
-        self.callables = [owner for owner in owners if owner is not None and not isinstance(owner, nn.Module)]
-        self.device = torch.device(device) if device is not None else _common_device(self.models)
-        self.loss_of = _loss_of_batch(model, loss_fn, train_step)
-        self._parameters = _parameters(self.modules, self.optimizers)
+        self.device = torch.device(device) if device is not None else common_device(self.models)
+        self.loss_of = loss_of_batch(model, loss_fn, train_step)
+        self._parameters = parameters_of(self.modules, self.optimizers)
         self._autocast = make_autocast(autocast, self.device)
         self._scaler = grad_scaler
         self._max_grad_norm = _checked_norm(max_grad_norm)
-        if grad_scaler is not None and any(needs_closure(optimizer) for optimizer in self.optimizers):
-            raise ValueError("LBFGS needs a closure, which a grad_scaler cannot serve; leave grad_scaler out")
+        for given in self.optimizers if grad_scaler is not None else ():
+            if needs_closure(given):
+                name = type(given).__name__
+                raise ValueError(f"{name} needs a closure, which a grad_scaler cannot serve; leave grad_scaler out")
+
+    @property
+    def trained(self) -> list[object]:
+        """The parameters and the optimizers."""
+        return [*self._parameters, *self.optimizers]
 
     def prepare(self) -> None:
-        """Put models that are in eval mode into train mode; one in train mode keeps its frozen submodules."""
+        """Put models that are in eval mode into train mode, but for those that are not trained, such as a teacher.
+
+        A model in train mode keeps its frozen submodules.
+        """
+        optimized = {id(p) for optimizer in self.optimizers for p in optimized_by(optimizer)}
         for model in self.models:
-            if not model.training:
+            if not model.training and any(id(p) in optimized for p in model.parameters()):
                 model.train()
 
     def evaluate(self, batches: Iterable[Any]) -> float:
@@ -137,8 +83,8 @@ class Training:
         with evaluating(self.modules):
             for batch in batches:
                 with self._autocast():
-                    loss = self.loss_of(to_device(batch, self.device))
-                losses.append(check_loss(loss, needs_grad=False).detach().reshape(()))
+                    answer = self.loss_of(to_device(batch, self.device))
+                losses.append(_sum(check_losses(answer, len(self.optimizers), needs_grad=False)))
         return float(torch.stack(losses).double().mean()) if losses else math.nan
 
     def update(
@@ -147,36 +93,46 @@ class Training:
         """Train on the batches of one step; ``before_update`` is called between the gradients and their use.
 
         Returns:
-            The mean loss of the batches before the update, detached, on its device; and whether the scaler left the
-            update out because of infinite gradients.
+            The mean loss of the batches before the update, detached, on its device; with a loss for each optimizer
+            their sum. And whether the scaler left the update out because of infinite gradients.
         """
         with torch.enable_grad():
-            loss = self._backward(batches)
+            losses = self._backward(batches)
             before_update()
             if self._scaler is not None:
-                return loss, self._scaled_update()
+                return _sum(losses), self._scaled_update()
             self._clip()
-            for optimizer in self.optimizers:
+            for index, optimizer in enumerate(self.optimizers):
                 if needs_closure(optimizer):
-                    optimizer.step(self._closure(batches, loss))  # type: ignore[arg-type]  # a tensor is what torch passes on
+                    optimizer.step(self._closure(batches, losses, index))  # type: ignore[arg-type]  # a tensor is what torch passes on
                 else:
                     optimizer.step()
-        return loss, False
+        return _sum(losses), False
 
-    def _backward(self, batches: Sequence[Any]) -> torch.Tensor:
+    def _backward(self, batches: Sequence[Any]) -> list[torch.Tensor]:
+        """Compute the gradients anew; return the losses, one or one for each optimizer, as means over the batches."""
         for parameter in self._parameters:
             parameter.grad = None
-        total: torch.Tensor | None = None
+        totals: list[torch.Tensor] = []
         torch.clear_autocast_cache()  # inside a user's own autocast, the last step's weights would be used again
         for batch in batches:
             with self._autocast():
-                loss = check_loss(self.loss_of(to_device(batch, self.device)))
+                losses = check_losses(self.loss_of(to_device(batch, self.device)), len(self.optimizers))
             # mean over the micro-batches: the update equals that of one large batch
-            share = loss / len(batches) if len(batches) > 1 else loss
-            (share if self._scaler is None else self._scaler.scale(share)).backward()
-            total = share.detach() if total is None else total + share.detach()
-        assert total is not None, "a step has at least one batch"
-        return total.reshape(())
+            shares = [loss / len(batches) if len(batches) > 1 else loss for loss in losses]
+            self._backpropagate([share if self._scaler is None else self._scaler.scale(share) for share in shares])
+            detached = [share.detach().reshape(()) for share in shares]
+            totals = [a + b for a, b in zip(totals, detached, strict=True)] if totals else detached
+        return totals
+
+    def _backpropagate(self, losses: list[torch.Tensor]) -> None:
+        if len(losses) == 1:
+            losses[0].backward()
+            return
+        for index, (loss, optimizer) in enumerate(zip(losses, self.optimizers, strict=True)):
+            inputs = [p for p in optimized_by(optimizer) if p.requires_grad]
+            if inputs:  # the losses may share a part of their graph
+                loss.backward(inputs=inputs, retain_graph=index < len(losses) - 1)
 
     def _clip(self) -> None:
         if self._max_grad_norm is not None:
@@ -193,87 +149,46 @@ class Training:
         self._scaler.update()
         return bool(self._scaler.get_scale() < scale_before)
 
-    def _closure(self, batches: Sequence[Any], first_loss: torch.Tensor) -> Callable[[], torch.Tensor]:
-        """Return what LBFGS-like optimizers call; the first call is answered by the pass already made."""
-        answers = iter([first_loss])
+    def _closure(self, batches: Sequence[Any], known: Sequence[torch.Tensor], index: int) -> Callable[[], torch.Tensor]:
+        """Return what an optimizer calls for its loss and gradients, with the ``known`` ones of the pass just made.
+
+        The first call is answered by them, unless weights or gradients have been written to meanwhile: LBFGS asks
+        first, sharpness-aware optimizers move the weights first.
+        """
+        answers = iter([known])
+        writes = self._writes()
 
         def closure() -> torch.Tensor:
-            with torch.enable_grad():
-                known = next(answers, None)
-                if known is not None:
-                    return known
-                loss = self._backward(batches)
-                self._clip()
-                return loss
+            losses = next(answers, None)
+            if losses is None or self._writes() != writes:
+                with torch.enable_grad():
+                    losses = self._backward(batches)
+                    self._clip()
+            return losses[index if len(losses) > 1 else 0]
 
         return closure
 
-
-def needs_closure(optimizer: Any) -> bool:
-    """Say whether ``optimizer.step`` cannot do without a closure, as with LBFGS."""
-    return isinstance(optimizer, torch.optim.LBFGS)
-
-
-def _listed(given: Any, kind: type, name: str) -> list[Any]:
-    """Return what was given, one or several, as a list of ``kind``."""
-    is_several = isinstance(given, (list, tuple, Mapping)) and not isinstance(given, kind)
-    parts = list(given.values() if isinstance(given, Mapping) else given) if is_several else [given]
-    for part in parts:
-        if not isinstance(part, kind):
-            raise TypeError(f"{name} must be a {kind.__module__}.{kind.__name__} or several, got {_describe(part)}")
-    if not parts:
-        raise ValueError(f"{name} is empty; give at least one")
-    return parts
+    def _writes(self) -> list[tuple[int, int, int]]:
+        """Return, for every parameter, how often it and its gradient were written to, and which gradient that is."""
+        grads = [p.grad for p in self._parameters]
+        return [
+            (p._version, id(grad), -1 if grad is None else grad._version)
+            for p, grad in zip(self._parameters, grads, strict=True)
+        ]
 
 
-def _parameters(modules: Sequence[nn.Module], optimizers: Sequence[torch.optim.Optimizer]) -> list[torch.Tensor]:
-    """Return all parameters of models and optimizers, each once.
-
-    Raises:
-        ValueError: an optimizer has no parameters, or none of these models.
-    """
-    found = {id(p): p for module in modules for p in module.parameters()}
-    optimized: dict[int, torch.Tensor] = {}
-    for optimizer in optimizers:
-        own = {id(p): p for group in optimizer.param_groups for p in group["params"]}
-        name = type(optimizer).__name__
-        if not own:
-            raise ValueError(f"the optimizer {name} has no parameters; make it with model.parameters()")
-        if not own.keys() & found.keys():
-            raise ValueError(
-                f"the optimizer {name} has none of the model's parameters, as if made for another model (or before "
-                "the model was replaced); make it with this model's parameters()"
-            )
-        optimized |= own
-    return list((found | optimized).values())
+def _sum(losses: Sequence[torch.Tensor]) -> torch.Tensor:
+    total = losses[0].detach().reshape(())
+    for loss in losses[1:]:
+        total = total + loss.detach().reshape(())
+    return total
 
 
-def _common_device(models: Sequence[nn.Module]) -> torch.device | None:
-    """Return the device of all parameters and buffers, or None where there are several or none."""
-    tensors = (t for model in models for t in (*model.parameters(), *model.buffers()))
-    devices = {t.device for t in tensors if t.device.type != "meta"}
-    return devices.pop() if len(devices) == 1 else None
-
-
-def _checked_norm(max_grad_norm: float | None) -> float | None:
-    if max_grad_norm is not None and not max_grad_norm > 0:
+def _checked_norm(max_grad_norm: Any) -> float | None:
+    if max_grad_norm is None:
+        return None
+    if isinstance(max_grad_norm, bool) or not isinstance(max_grad_norm, Real):
+        raise TypeError(f"max_grad_norm must be a number or None for no clipping, got {describe(max_grad_norm)}")
+    if not float(max_grad_norm) > 0:
         raise ValueError(f"max_grad_norm must be positive or None for no clipping, got {max_grad_norm!r}")
-    return max_grad_norm
-
-
-def _own_loss(output: Any) -> Any:
-    loss = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
-    if loss is None:
-        raise TypeError(
-            f"the model's output ({type(output).__name__}) has no loss, and loss_fn is None; "
-            "put the labels into the batch, or give a loss_fn(output, batch)"
-        )
-    return loss
-
-
-def _describe(value: Any) -> str:
-    if isinstance(value, torch.Tensor):
-        return f"a {value.dtype} tensor of shape {tuple(value.shape)}"
-    if isinstance(value, (tuple, list)):
-        return f"a {type(value).__name__} of length {len(value)}"
-    return f"{value!r:.60} of type {type(value).__name__}"
+    return float(max_grad_norm)

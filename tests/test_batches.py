@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from lr_widget.batches import Batches, to_device
+from lr_widget.batches import Batches
+from lr_widget.moving import to_device
 
 
 class Squares(Dataset[tuple[float, float]]):
