@@ -51,6 +51,15 @@ STEP_SHOWN = """least => {
 }"""
 
 
+CURVE_IN_ITS_CHART = """() => {
+    const box = part => document.querySelector(`.lrw .bqplot ${part}`).getBoundingClientRect();
+    const paths = [...document.querySelectorAll('.lrw .bqplot path.line')];
+    const curve = paths.find(path => (path.getAttribute('d') ?? '').split('L').length > 50).getBoundingClientRect();
+    const axis = box('.axis .domain');
+    return [curve.left - axis.left, curve.right - axis.right, curve.top - axis.top];
+}"""
+
+
 def show(open_notebook: Open, *more: str, setup: str = SETUP, **options: object) -> Notebook:
     """Open a notebook with the widget shown by its second cell, and wait until the chart is drawn."""
     notebook = open_notebook([setup, "widget", *more], **options)
@@ -259,6 +268,29 @@ def test_a_kernel_that_dies_in_the_middle_leaves_a_readable_widget(open_notebook
     os.kill(pid, signal.SIGKILL)
     notebook.widget.locator(".lrw-offline").wait_for()
     assert notebook.curve_points() > 10
+
+
+def test_a_saved_notebook_opened_without_its_kernel_shows_the_result(open_notebook: Open) -> None:
+    """The chart is drawn as before, curves and axes on one another, with the suggestion and a word that nobody answers."""
+    notebook = show(open_notebook)
+    notebook.ref("start").click()
+    notebook.wait_for_note("Model and optimizer are as before.")
+    suggested = notebook.ref("suggested").inner_text()
+    before = notebook.page.evaluate(CURVE_IN_ITS_CHART)
+    notebook.command("@jupyter-widgets/jupyterlab-manager:saveWidgetState")
+    notebook.page.wait_for_timeout(500)
+    notebook.command("docmanager:save")
+    notebook.wait_for("() => !window.jupyterapp.shell.currentWidget.model.dirty")
+    notebook.command("kernelmenu:shutdown")
+    notebook.wait_for("() => !window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel")
+    notebook.open()
+    notebook.widget.locator(".lrw-offline").wait_for()
+    notebook.wait_for("() => document.querySelectorAll('.lrw .bqplot .axis .tick').length >= 10")
+    assert notebook.ref("suggested").inner_text() == suggested
+    assert notebook.page.evaluate(CURVE_IN_ITS_CHART) == pytest.approx(before, abs=2)
+    # The setting is the server's: the next test shall find it off again.
+    notebook.command("@jupyter-widgets/jupyterlab-manager:saveWidgetState")
+    notebook.page.wait_for_timeout(500)
 
 
 def test_dark_and_narrow_are_readable(open_notebook: Open) -> None:
