@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
@@ -90,13 +91,9 @@ def _loader(data: Any, options: Mapping[str, Any] | None, name: str) -> Iterable
     if isinstance(data, DataLoader):
         _refuse_options(options, name, "a DataLoader")
         return _own_workers(data)
+    _refuse_arrays(data, name)
     if _is_tensor_tuple(data):
-        if len(data) != 2 or len(data[0]) != len(data[1]):
-            shapes = ", ".join(str(tuple(tensor.shape)) for tensor in data)
-            raise ValueError(
-                f"{name} as tensors must be (inputs, targets) with one entry a sample in each, got shapes {shapes}"
-            )
-        data = TensorDataset(*data)
+        data = _tensor_dataset(data, name)
     if takes_options(data):
         if len_of(data) == 0:
             raise ValueError(f"{name} is a dataset of length 0; give data with at least one sample")
@@ -110,6 +107,25 @@ def _loader(data: Any, options: Mapping[str, Any] | None, name: str) -> Iterable
         raise TypeError(f"{name} must be {_FORMS}, got {type(data).__name__}")
     _refuse_options(options, name, f"an iterable ({type(data).__name__})")
     return data
+
+
+def _tensor_dataset(tensors: tuple[torch.Tensor, ...], name: str) -> TensorDataset:
+    is_pair = len(tensors) == 2 and all(tensor.ndim for tensor in tensors)
+    if not is_pair or len(tensors[0]) != len(tensors[1]):
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors)
+        raise ValueError(
+            f"{name} as tensors must be (inputs, targets) with one entry a sample in each, got shapes {shapes}; "
+            "give more than two as torch.utils.data.TensorDataset(...)"
+        )
+    return TensorDataset(*tensors)
+
+
+def _refuse_arrays(data: Any, name: str) -> None:
+    parts = data if isinstance(data, (tuple, list)) and data else [data]
+    if all(isinstance(part, np.ndarray) for part in parts):
+        raise TypeError(
+            f"{name} must be {_FORMS}, got NumPy arrays; give tensors, as (torch.as_tensor(x), torch.as_tensor(y))"
+        )
 
 
 def takes_options(data: Any) -> bool:

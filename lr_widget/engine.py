@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
-from numbers import Integral
 from typing import Any
 
 import torch
 
 from .batches import Batches, takes_options
+from .checks import at_least_one, checked_device, checked_seed, checked_stop, refuse_inference_mode, stateful
 from .collect import drain, keep, progress_bar
 from .divergence import DEFAULT_DIVERGE_FACTOR, Divergence
 from .groups import RateSetter
@@ -52,22 +53,30 @@ def iter_range_test(
 
     The arguments are checked at once; nothing is changed before the first record is asked for. When the generator
     ends, for whatever reason, the model, the optimizer, the random generators and everything else it touched are bit
-    for bit what they were. To stop it, close it; to pause it, do not ask for the next record.
+    for bit what they were. To stop it, close it; to pause it, do not ask for the next record. Meanwhile, no other test
+    runs on the same model.
+
+    What comes back: the models and optimizers with all that their attributes hold; the objects that ``loss_fn`` and
+    ``train_step`` are methods of, likewise; the modules and optimizers that these functions refer to, in their closure
+    or as globals; the loaders, samplers and datasets, their generators and those of what collates and transforms, but
+    not the data; the random generators of Python, NumPy and torch; and ``also_restore``.
 
     Args:
         model: module, or list or mapping of modules for a ``train_step`` that uses several. An eval-mode model is put
             into train mode for the test; submodules frozen in eval mode inside a train-mode model stay so.
         optimizer: optimizer, or list of optimizers that are stepped together. LBFGS gets a closure over the step's
-            batches.
+            batches, and so does one whose ``step`` requires a closure.
         loss_fn: ``loss_fn(output, targets)`` → scalar loss; None with ``train_step``, or with mapping batches whose
             model answers with a ``.loss``.
         train_data: DataLoader, Dataset, tuple of two tensors (inputs, targets), or any iterable of batches; starts over
             when it ends, except a one-shot iterator, which ends the test.
         start_lr, end_lr, num_steps, schedule: the sweep; see `lr_widget.schedule`. A schedule may also be a function of
             the step 1 … ``num_steps`` that gives its rate; then the bounds do not count.
-        train_step: ``train_step(model, batch)`` → scalar loss, in place of ``loss_fn``.
-        val_data: in the forms of ``train_data``; its mean loss is recorded every ``val_every`` steps, under no_grad and
-            in eval mode.
+        train_step: ``train_step(model, batch)`` → scalar loss, in place of ``loss_fn``. With several optimizers it may
+            return a list of losses, one for each in their order: each then gives gradients to the parameters of its own
+            optimizer alone, as a generator and a critic want it, and their sum is on record.
+        val_data: in the forms of ``train_data``; its loss is recorded every ``val_every`` steps, under no_grad and in
+            eval mode: the mean over the batches, each counting the same, a smaller last one, too.
         val_every: steps between two evaluations of ``val_data``.
         dataloader_options: keywords for the DataLoader made for a Dataset or tensors, e.g. ``{"batch_size": 64}``.
         device: where batches are moved; None for the model's own device, if it is on one.
@@ -91,8 +100,12 @@ def iter_range_test(
     Raises:
         ValueError, TypeError: an argument is wrong, or, with the first record, the data or the loss is; the message has
             the value and the remedy.
-        RestoreError: something could not be put back; the rest was.
+        RuntimeError: with the first record, where another range test is running on this model; inside
+            ``torch.inference_mode()``.
+        RestoreError: something could not be put back; the rest was. Where the test has ended in an exception of the
+            user's, that one is raised, with a note that says so.
     """
+    refuse_inference_mode()
     training = Training(
         model,
         optimizer,
@@ -107,16 +120,16 @@ def iter_range_test(
         training=training,
         train=Batches(train_data, dataloader_options, "train_data"),
         val=_val_batches(val_data, dataloader_options),
-        val_every=_at_least_one("val_every", val_every),
+        val_every=at_least_one("val_every", val_every),
         schedule=make_schedule(schedule, start_lr, end_lr, num_steps),
-        num_steps=num_steps,
+        num_steps=int(num_steps),
         set_rate=RateSetter(training.optimizers, group_lrs),
-        accumulation_steps=_at_least_one("accumulation_steps", accumulation_steps),
-        stateful=_stateful(also_restore, grad_scaler),
+        accumulation_steps=at_least_one("accumulation_steps", accumulation_steps),
+        stateful=stateful(also_restore, grad_scaler),
         has_diverged=Divergence(diverge_factor, num_steps),
-        stop=stop,
-        seed=seed,
-        snapshot_device=torch.device(snapshot_device) if snapshot_device is not None else None,
+        stop=checked_stop(stop),
+        seed=checked_seed(seed),
+        snapshot_device=checked_device("snapshot_device", snapshot_device),
     )
     return run_sweep(plan)
 
@@ -181,16 +194,18 @@ class RangeTest:
         seed: int | None = None,
         **options: Any,
     ) -> None:
-        self.repeats = _at_least_one("repeats", repeats)
+        self.repeats = at_least_one("repeats", repeats)
         if repeats > 1:
             Batches(train_data, options.get("dataloader_options")).refuse_one_shot("repeats start over")
-        options["also_restore"] = _stateful(options.get("also_restore", ()), None)
+        options["also_restore"] = stateful(options.get("also_restore", ()), None)
         self._make_sweep = partial(iter_range_test, model, optimizer, loss_fn, train_data, **options)
         self._make_sweep(seed=seed).close()  # checks everything, changes nothing
-        self._seed = seed
+        self._seed = checked_seed(seed)
         names = ("start_lr", "end_lr", "num_steps", "schedule")
         self._asked = {name: options.get(name, _SWEEP_PARAMETERS[name].default) for name in names}
-        self.bounds: tuple[float, float] = (self._asked["start_lr"], self._asked["end_lr"])
+        self._num_steps = int(self._asked["num_steps"])
+        self.bounds = (float(self._asked["start_lr"]), float(self._asked["end_lr"]))
+        self._asked |= {"start_lr": self.bounds[0], "end_lr": self.bounds[1], "num_steps": self._num_steps}
         if callable(self._asked["schedule"]):
             self._asked |= {"schedule": "custom", "start_lr": None, "end_lr": None}
         self.sweeps: list[list[StepRecord]] = []
@@ -199,7 +214,7 @@ class RangeTest:
     @property
     def num_steps(self) -> int:
         """The steps of all sweeps together, if none ends early."""
-        return int(self._asked["num_steps"]) * self.repeats
+        return self._num_steps * self.repeats
 
     def steps(self) -> Sweep:
         """Yield the steps of all sweeps and return the last one's stop reason; to be called once."""
@@ -213,7 +228,8 @@ class RangeTest:
         """Return what was recorded so far.
 
         Args:
-            stop_reason: why the sweep that has not ended by itself was cut short. It is left out where others ended.
+            stop_reason: why the sweep that has not ended by itself was cut short. It is left out where others ended,
+                but they are then fewer than were asked for, and this is why.
         """
         sweeps = self.sweeps[: len(self._reasons)] or self.sweeps or [[]]
         reasons = [*self._reasons, stop_reason]
@@ -221,7 +237,8 @@ class RangeTest:
             LRRecords.from_steps(steps, stop_reason=reason, **self._asked)
             for steps, reason in zip(sweeps, reasons, strict=False)
         ]
-        return LRRecords.from_repeats(records)
+        joined = LRRecords.from_repeats(records)
+        return joined if len(self._reasons) == self.repeats else replace(joined, stop_reason=stop_reason)
 
 
 def repeat_seed(seed: int | None, repeat: int) -> int | None:
@@ -248,19 +265,3 @@ def _val_batches(val_data: Any, dataloader_options: Mapping[str, Any] | None) ->
     batches = Batches(val_data, dataloader_options if takes_options(val_data) else None, "val_data")
     batches.refuse_one_shot("it is evaluated several times")
     return batches
-
-
-def _stateful(also_restore: Iterable[Any], grad_scaler: Any) -> list[Any]:
-    if hasattr(also_restore, "load_state_dict"):
-        also_restore = (also_restore,)  # one alone; walking over an nn.Sequential would give its layers
-    things = [*also_restore, *([grad_scaler] if grad_scaler is not None else [])]
-    for thing in things:
-        if not (hasattr(thing, "state_dict") and hasattr(thing, "load_state_dict")):
-            raise TypeError(f"also_restore takes objects with state_dict() and load_state_dict(), got {thing!r:.80}")
-    return things
-
-
-def _at_least_one(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
-    return int(value)

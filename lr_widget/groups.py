@@ -19,28 +19,36 @@ class RateSetter:
 
     Raises:
         ValueError: the mode is unknown, or the first group's rate is 0, so that there are no proportions. A rate of 0
-            as a warm-up leaves it is fine: the scheduler's ``initial_lr`` counts then.
+            as a warm-up leaves it is fine: the scheduler's ``initial_lr`` counts then. When called: there are more or
+            fewer groups than at first.
     """
 
     def __init__(self, optimizers: Sequence[torch.optim.Optimizer], mode: str = "ratio") -> None:
         if mode not in ("ratio", "equal"):
             raise ValueError(f'group_lrs must be "ratio" or "equal", got {mode!r}')
-        self._groups: list[dict[str, Any]] = [group for opt in optimizers for group in opt.param_groups]
-        _refuse_own_rates(self._groups)
-        self._factors = [1.0] * len(self._groups)
-        if mode == "ratio" and len(self._groups) > 1:
-            self._factors = _proportions(self._groups)
+        self._optimizers = optimizers
+        groups = self._groups()
+        _refuse_own_rates(groups)
+        self._factors = _proportions(groups) if mode == "ratio" and len(groups) > 1 else [1.0] * len(groups)
 
     def __call__(self, lr: float) -> tuple[float, ...]:
         """Set the rate ``lr`` and return the rates that the groups now hold; tensor rates round it to their dtype."""
-        for group, factor in zip(self._groups, self._factors, strict=True):
+        groups = self._groups()
+        if len(groups) != len(self._factors):
+            raise ValueError(
+                f"the number of param groups must stay as it was at first, {len(self._factors)}, got {len(groups)}; "
+                "add or remove groups before the range test"
+            )
+        for group, factor in zip(groups, self._factors, strict=True):
             if isinstance(group["lr"], torch.Tensor):
                 group["lr"].fill_(lr * factor)  # in place: a captured or compiled step reads this very tensor
             else:
                 group["lr"] = lr * factor
-        return tuple(
-            _rounded(lr * factor, group["lr"]) for group, factor in zip(self._groups, self._factors, strict=True)
-        )
+        return tuple(_rounded(lr * factor, group["lr"]) for group, factor in zip(groups, self._factors, strict=True))
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Return the groups as they are now: ``load_state_dict()`` puts new ones in their place."""
+        return [group for optimizer in self._optimizers for group in optimizer.param_groups]
 
 
 def _refuse_own_rates(groups: Sequence[dict[str, Any]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,8 @@ import numpy.typing as npt
 
 from . import suggest
 from .smoothing import ema
+from .storing import checked_path, columns_of, read_json, read_table, write_json
+from .suggestion import with_spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 
 STOP_REASONS = ("completed", "diverged", "non_finite", "stopped", "interrupted", "exhausted")
-_SUFFIXES = (".json", ".csv", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,8 @@ class LRRecords:
     def from_repeats(cls, repeats: Sequence[LRRecords]) -> LRRecords:
         """Join several sweeps of one schedule: the mean of their losses, as far as all of them went.
 
-        The stop reason is that of the shortest sweep. One sweep is returned as it is.
+        The stop reason is that of the shortest sweep; a step counts as skipped where any of them skipped it. One sweep
+        is returned as it is.
 
         Raises:
             ValueError: there is no sweep.
@@ -144,6 +145,7 @@ class LRRecords:
             schedule=shortest.schedule,
             group_lrs=shortest.group_lrs,
             val_loss=mean("val_loss"),
+            skipped=_any_skipped([repeat.skipped for repeat in repeats], size),
             repeats=tuple(repeats),
         )
 
@@ -161,13 +163,26 @@ class LRRecords:
         """
         return ema(self.loss, beta)
 
-    def suggest(self, rule: str = "auto") -> Suggestion:
-        """Read a learning rate off the curve by the rule of this name; see `lr_widget.suggest_lr`."""
-        return suggest.suggest_lr(self.lr, self.loss, rule=rule)
+    def suggest(self, rule: str = "auto", of: str = "loss") -> Suggestion:
+        """Read a learning rate off the curve by the rule of this name; see `lr_widget.suggest_lr`.
 
-    def suggestions(self) -> dict[str, Suggestion]:
-        """Return what every rule suggests: {rule name: Suggestion}."""
-        return suggest.suggest_all(self.lr, self.loss)
+        With repeats, the curve is their mean, and the suggestion's range holds what each of them gives by itself.
+
+        Args:
+            rule: one of `lr_widget.suggest.RULES`.
+            of: "loss" for the training loss, "val_loss" for the validation loss in the steps that have one.
+
+        Raises:
+            ValueError: the rule is unknown, or there is no such loss.
+        """
+        single = [suggest.suggest_lr(repeat.lr, repeat._losses(of), rule=rule) for repeat in self.repeats]
+        return with_spread(suggest.suggest_lr(self.lr, self._losses(of), rule=rule), single)
+
+    def suggestions(self, of: str = "loss") -> dict[str, Suggestion]:
+        """Return what every rule suggests: {rule name: Suggestion}; see `suggest` for ``of`` and the errors."""
+        single = [suggest.suggest_all(repeat.lr, repeat._losses(of)) for repeat in self.repeats]
+        together = suggest.suggest_all(self.lr, self._losses(of))
+        return {rule: with_spread(found, [each[rule] for each in single]) for rule, found in together.items()}
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a DataFrame with one row a step: "lr" and "loss" first, then whatever else was recorded.
@@ -177,7 +192,7 @@ class LRRecords:
         """
         import pandas as pd
 
-        table: pd.DataFrame = pd.DataFrame(self._columns())
+        table: pd.DataFrame = pd.DataFrame(columns_of(self))
         return table
 
     def plot(
@@ -206,13 +221,15 @@ class LRRecords:
     def save(self, path: str | Path) -> None:
         """Write the records to a file: .json keeps everything, .csv and .parquet keep the table of `to_pandas`.
 
+        In JSON, which has no such numbers, NaN and infinite losses are the texts "NaN", "Infinity" and "-Infinity".
+
         Raises:
             ValueError: the suffix is none of these.
             ImportError: .parquet without pyarrow.
         """
-        path, suffix = _checked_path(path)
+        path, suffix = checked_path(path)
         if suffix == ".json":
-            path.write_text(json.dumps(self._to_json(), indent=1), encoding="utf-8")
+            write_json(path, self._to_json())
         elif suffix == ".csv":
             self.to_pandas().to_csv(path, index=False)
         else:
@@ -222,45 +239,40 @@ class LRRecords:
     def load(cls, path: str | Path) -> LRRecords:
         """Read records that `save` wrote; a table that came from elsewhere needs columns "lr" and "loss".
 
+        A table does not say how the sweep ended: "non_finite" where its last loss is not finite, else "completed".
+
         Raises:
             ValueError: the suffix is unknown or the columns are missing.
             FileNotFoundError: there is no such file.
         """
-        path, suffix = _checked_path(path)
-        if suffix == ".json":
-            return cls._from_json(json.loads(path.read_text(encoding="utf-8")))
-        import pandas as pd
+        path, suffix = checked_path(path)
+        return cls._from_json(read_json(path)) if suffix == ".json" else cls._from_table(read_table(path, suffix), path)
 
-        if suffix == ".parquet":
-            table = pd.read_parquet(path)
-            return cls._from_table({name: table[name].to_numpy() for name in table.columns}, path)
-        texts = pd.read_csv(path, dtype=str, keep_default_na=False)
-        return cls._from_table({name: _parsed(name, texts[name].tolist()) for name in texts.columns}, path)
-
-    def _columns(self) -> dict[str, npt.NDArray[Any]]:
-        columns: dict[str, npt.NDArray[Any]] = {"lr": self.lr, "loss": self.loss}
-        if self.group_lrs is not None and self.group_lrs.shape[1] > 1:
-            columns |= {f"lr_group_{index}": rates for index, rates in enumerate(self.group_lrs.T)}
-        if self.val_loss is not None:
-            columns["val_loss"] = self.val_loss
-        if self.skipped is not None:
-            columns["skipped"] = self.skipped
-        for index, repeat in enumerate(self.repeats):
-            columns[f"loss_repeat_{index}"] = repeat.loss[: len(self)]
-        return columns
+    def _losses(self, of: str) -> Array:
+        if of not in ("loss", "val_loss"):
+            raise ValueError(f'of must be "loss" or "val_loss", got {of!r}')
+        if of == "loss":
+            return self.loss
+        if self.val_loss is None:
+            raise ValueError('of="val_loss" needs validation losses, got records without; run the test with val_data')
+        return self.val_loss
 
     @classmethod
     def _from_table(cls, columns: dict[str, npt.NDArray[Any]], path: Path) -> LRRecords:
         missing = [name for name in ("lr", "loss") if name not in columns]
         if missing:
             raise ValueError(f"{path.name} has no column {' or '.join(map(repr, missing))}, only {list(columns)}")
+        lr, loss = columns["lr"], columns["loss"]
         groups = [columns[name] for name in columns if name.startswith("lr_group_")]
+        repeats = [columns[name] for name in columns if name.startswith("loss_repeat_")]
         return cls(
-            lr=columns["lr"],
-            loss=columns["loss"],
+            lr=lr,
+            loss=loss,
+            stop_reason=_stop_reason(loss),
             group_lrs=np.column_stack(groups) if groups else None,
             val_loss=columns.get("val_loss"),
             skipped=columns.get("skipped"),
+            repeats=tuple(cls(lr=lr, loss=own, stop_reason=_stop_reason(own)) for own in repeats),
         )
 
     def _to_json(self) -> dict[str, Any]:
@@ -278,15 +290,10 @@ class LRRecords:
         return cls(**fields)
 
 
-def _parsed(name: str, texts: list[str]) -> npt.NDArray[Any]:
-    """Return a column of a CSV file; pandas' own float parser can be off by one unit in the last place."""
-    if name == "skipped":
-        return np.array([text == "True" for text in texts])
-    return np.array([float(text or "nan") for text in texts])
+def _stop_reason(loss: npt.NDArray[Any]) -> str:
+    return "non_finite" if loss.size and not np.isfinite(loss[-1]) else "completed"
 
 
-def _checked_path(path: str | Path) -> tuple[Path, str]:
-    path = Path(path)
-    if path.suffix.lower() not in _SUFFIXES:
-        raise ValueError(f"the file name must end in {', '.join(_SUFFIXES)}, got {path.name!r}")
-    return path, path.suffix.lower()
+def _any_skipped(arrays: Sequence[npt.NDArray[np.bool_] | None], size: int) -> npt.NDArray[np.bool_] | None:
+    known = [array[:size] for array in arrays if array is not None]
+    return np.any(known, axis=0) if known else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from numbers import Integral, Real
+from typing import Any, Literal
 
 ScheduleName = Literal["exponential", "linear"]
 Schedule = Callable[[int], float]
@@ -29,7 +30,7 @@ def exponential(start_lr: float, end_lr: float, num_steps: int) -> Schedule:
     >>> [f"{schedule(k):.3e}" for k in (1, 2, 3, 100)]
     ['1.148e-06', '1.318e-06', '1.514e-06', '1.000e+00']
     """
-    check_bounds(start_lr, end_lr, num_steps)
+    start_lr, end_lr, num_steps = check_bounds(start_lr, end_lr, num_steps)
 
     def lr(step: int) -> float:
         if step == num_steps:
@@ -49,7 +50,7 @@ def linear(start_lr: float, end_lr: float, num_steps: int) -> Schedule:
     >>> [round(schedule(k), 3) for k in (1, 2, 3, 4)]
     [0.2, 0.3, 0.4, 0.5]
     """
-    check_bounds(start_lr, end_lr, num_steps)
+    start_lr, end_lr, num_steps = check_bounds(start_lr, end_lr, num_steps)
 
     def lr(step: int) -> float:
         if step == num_steps:
@@ -73,8 +74,7 @@ def one_cycle(max_lr: float, num_steps: int) -> Schedule:
     >>> [round(schedule(k), 4) for k in (1, 2, 3, 6, 10)]
     [0.04, 0.52, 1.0, 0.6113, 0.0]
     """
-    check_rate("max_lr", max_lr)
-    check_num_steps(num_steps)
+    max_lr, num_steps = check_rate("max_lr", max_lr), check_num_steps(num_steps)
     peak = max(0.3 * num_steps - 1, 0.5)  # counted from 0, as torch does; a very short training still goes up
 
     def lr(step: int) -> float:
@@ -92,8 +92,8 @@ def constant(lr: float) -> Schedule:
     Raises:
         ValueError, TypeError: the rate is not positive and finite.
     """
-    check_rate("lr", lr)
-    return lambda step: lr
+    rate = check_rate("lr", lr)
+    return lambda step: rate
 
 
 def make_schedule(kind: str | Schedule, start_lr: float, end_lr: float, num_steps: int) -> Schedule:
@@ -108,35 +108,41 @@ def make_schedule(kind: str | Schedule, start_lr: float, end_lr: float, num_step
         return linear(start_lr, end_lr, num_steps)
     if not callable(kind):
         raise ValueError(f'schedule must be "exponential", "linear" or a function of the step, got {kind!r}')
-    check_num_steps(num_steps)
-    for step in range(1, num_steps + 1):
-        check_rate(f"the schedule's rate for step {step}", kind(step))
-    return kind
+    rates = kind
+
+    def lr(step: int) -> float:
+        return check_rate(f"the schedule's rate for step {step}", rates(step))
+
+    for step in range(1, check_num_steps(num_steps) + 1):
+        lr(step)
+    return lr
 
 
-def check_bounds(start_lr: float, end_lr: float, num_steps: int) -> None:
-    """Raise `ValueError` or `TypeError` with value and remedy where these make no sweep."""
-    check_rate("start_lr", start_lr)
-    check_rate("end_lr", end_lr)
+def check_bounds(start_lr: Any, end_lr: Any, num_steps: Any) -> tuple[float, float, int]:
+    """Return these as Python's numbers, or raise `ValueError` or `TypeError` where they make no sweep."""
+    start_lr, end_lr = check_rate("start_lr", start_lr), check_rate("end_lr", end_lr)
     if start_lr >= end_lr:
         raise ValueError(f"start_lr must be below end_lr, got {start_lr!r} and {end_lr!r}; swap or widen them")
-    check_num_steps(num_steps)
+    return start_lr, end_lr, check_num_steps(num_steps)
 
 
-def check_rate(name: str, value: float) -> None:
-    """Raise `ValueError` or `TypeError` with value and remedy where this is no learning rate."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+def check_rate(name: str, value: Any) -> float:
+    """Return the rate as a float, or raise `ValueError` or `TypeError` where this is no learning rate."""
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
-    if not (math.isfinite(value) and value > 0):
+    rate = float(value)
+    if not (math.isfinite(rate) and rate > 0):
         raise ValueError(f"{name} must be a positive, finite learning rate, got {value!r}; try 1e-7 … 10")
+    return rate
 
 
-def check_num_steps(num_steps: int, name: str = "num_steps", least: int = MIN_STEPS) -> None:
-    """Raise `ValueError` or `TypeError` with value and remedy where this is no length of a sweep."""
-    if isinstance(num_steps, bool) or not isinstance(num_steps, int):
+def check_num_steps(num_steps: Any, name: str = "num_steps", least: int = MIN_STEPS) -> int:
+    """Return the length of a sweep as an int, or raise `ValueError` or `TypeError` where this is none."""
+    if isinstance(num_steps, bool) or not isinstance(num_steps, Integral):
         raise TypeError(f"{name} must be an integer, got {num_steps!r} of type {type(num_steps).__name__}")
     if num_steps < least:
         raise ValueError(f"{name} must be at least {least}, got {num_steps!r}; 100 is a good start")
+    return int(num_steps)
 
 
 def _cosine(begin: float, end: float, share: float) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lr_widget.errors import NoSuggestionError
@@ -17,7 +18,7 @@ class Suggestion:
 
     lr: the rate, or None.
     rule: the name of the rule.
-    reason: one plain sentence, also when there is a rate.
+    reason: one plain sentence, also when there is a rate; with repeats, a second one about their spread.
     low, high: the range of rates that the curve supports about as well, where the rule knows one.
     confidence: "high", "medium" or "low", where the rule knows it; what they mean is the rule's to say.
     evidence: the short trainings that it rests on, for the rule "probe".
@@ -40,3 +41,23 @@ class Suggestion:
         if self.lr is None:
             raise NoSuggestionError(self.reason)
         return self.lr
+
+
+def with_spread(suggestion: Suggestion, of_sweeps: Sequence[Suggestion]) -> Suggestion:
+    """Return the suggestion of a mean curve with the spread of those that its single sweeps give.
+
+    The range is widened to hold them, and the reason says what they are. Sweeps without a rate are left out.
+    """
+    rates = [single.lr for single in of_sweeps if single.lr is not None]
+    if suggestion.lr is None or not rates:
+        return suggestion
+    low, high = f"{min(rates):.1e}", f"{max(rates):.1e}"
+    given = low if low == high else f"{low} … {high}"
+    if len(rates) == 1:
+        spread = f"1 of the {len(of_sweeps)} sweeps by itself gives {given}."
+    else:
+        number = "The" if len(rates) == len(of_sweeps) else f"{len(rates)} of the"
+        spread = f"{number} {len(of_sweeps)} sweeps by themselves give {given}."
+    known = [rate for rate in (suggestion.low, suggestion.high) if rate is not None]
+    rates += [suggestion.lr, *known]
+    return replace(suggestion, low=min(rates), high=max(rates), reason=f"{suggestion.reason} {spread}")

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from .batches import Batches
+from .checks import refuse_inference_mode
 from .divergence import Divergence
 from .groups import RateSetter
 from .modes import torch_modes_undo
@@ -73,10 +74,11 @@ def run_sweep(plan: Plan) -> Sweep:
     """Yield a record a step and put everything back at the end, whatever the end is; return the stop reason.
 
     Raises:
-        RuntimeError: another test is running on the same model.
+        RuntimeError: another test is running on the same model, or torch is in inference mode.
         RestoreError: something could not be put back; the rest was. It does not take the place of the user's own
             exception, but is a note to it.
     """
+    refuse_inference_mode()
     restoring = Restoring(plan.snapshot, plan.close, plan.training.trained)
     try:
         try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from numbers import Real
 from typing import Any
 
 import torch
 from torch import nn
 
-from .losses import check_losses, describe, loss_of_batch
+from .checks import checked_device, checked_norm, checked_scaler
+from .losses import check_losses, loss_of_batch
 from .modes import evaluating, make_autocast
 from .moving import to_device
 from .objects import owner_of
@@ -24,7 +24,8 @@ class Training:
         model: module, or list or mapping of modules.
         optimizer: optimizer, or list of optimizers, stepped in this order.
         loss_fn: ``loss_fn(output, targets)`` → loss; a module's own parameters and state are taken care of as well.
-        train_step: ``train_step(model, batch)`` → loss, in place of ``loss_fn``.
+        train_step: ``train_step(model, batch)`` → loss, in place of ``loss_fn``; or a list of losses, one for each
+            optimizer, whose gradients then go to the parameters of that optimizer alone.
         device: where batches are moved; None for the models' own device, if they are on one.
         autocast: dtype, context, maker of contexts, or True.
         grad_scaler: a ``torch.amp.GradScaler``, or None.
@@ -51,12 +52,13 @@ class Training:
         self.functions = [function for function in (loss_fn, train_step) if function is not None]
         owners = [owner_of(function) for function in self.functions]
         self.modules = [*self.models, *(owner for owner in owners if isinstance(owner, nn.Module))]
-        self.device = torch.device(device) if device is not None else common_device(self.models)
+        given_device = checked_device("device", device)
+        self.device = given_device if given_device is not None else common_device(self.models)
         self.loss_of = loss_of_batch(model, loss_fn, train_step)
         self._parameters = parameters_of(self.modules, self.optimizers)
         self._autocast = make_autocast(autocast, self.device)
-        self._scaler = grad_scaler
-        self._max_grad_norm = _checked_norm(max_grad_norm)
+        self._scaler = checked_scaler(grad_scaler)
+        self._max_grad_norm = checked_norm(max_grad_norm)
         for given in self.optimizers if grad_scaler is not None else ():
             if needs_closure(given):
                 name = type(given).__name__
@@ -182,13 +184,3 @@ def _sum(losses: Sequence[torch.Tensor]) -> torch.Tensor:
     for loss in losses[1:]:
         total = total + loss.detach().reshape(())
     return total
-
-
-def _checked_norm(max_grad_norm: Any) -> float | None:
-    if max_grad_norm is None:
-        return None
-    if isinstance(max_grad_norm, bool) or not isinstance(max_grad_norm, Real):
-        raise TypeError(f"max_grad_norm must be a number or None for no clipping, got {describe(max_grad_norm)}")
-    if not float(max_grad_norm) > 0:
-        raise ValueError(f"max_grad_norm must be positive or None for no clipping, got {max_grad_norm!r}")
-    return float(max_grad_norm)

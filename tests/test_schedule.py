@@ -68,5 +68,5 @@ def test_a_bound_of_a_wrong_type_is_refused(bounds: tuple[float, float, int]) ->
 
 
 def test_an_unknown_schedule_is_refused() -> None:
-    with pytest.raises(ValueError, match='schedule must be "exponential" or "linear", got \'cosine\''):
+    with pytest.raises(ValueError, match='schedule must be "exponential", "linear" or a function of the step, got \'cosine\''):
         make_schedule("cosine", 1e-3, 1.0, 10)
