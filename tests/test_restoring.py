@@ -323,7 +323,7 @@ def test_an_interrupt_in_the_third_of_five_sweeps_keeps_the_first_two() -> None:
         **SWEEP,
     )
     assert [len(repeat) for repeat in records.repeats] == [8, 8]
-    assert records.stop_reason == "completed"
+    assert records.stop_reason == "interrupted"
     curves = [repeat.loss for repeat in records.repeats]
     assert records.loss.tolist() == pytest.approx(((curves[0] + curves[1]) / 2).tolist(), rel=1e-12)
     assert next(calls) == 21
