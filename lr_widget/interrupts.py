@@ -18,9 +18,12 @@ def uninterrupted() -> Iterator[None]:
         return
     held: list[int] = []
     try:
-        signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
-        yield
+        try:
+            signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
+            yield
+        finally:
+            signal.signal(signal.SIGINT, handler)
     finally:
-        signal.signal(signal.SIGINT, handler)
+        signal.signal(signal.SIGINT, handler)  # again, where a debugger's or a tracer's interrupt came before
         if held:
             signal.raise_signal(signal.SIGINT)

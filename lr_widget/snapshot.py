@@ -133,14 +133,14 @@ class Snapshot:
             return self._keep_module(value, what)
         if isinstance(value, np.ndarray):
             self._keep_array(value, what)
+        elif (undo := rng_undo(value)) is not None:
+            self._structure.append((what, undo))
         elif isinstance(value, DATA) or is_machinery(value):
             self._keep_attributes(value, what)
         elif isinstance(value, CONTAINERS):
             return self._keep_container(value, what)
         elif isinstance(value, tuple):
             return items(value)
-        elif (undo := rng_undo(value)) is not None:
-            self._structure.append((what, undo))
         elif (parts := function_parts(value)) is not None:
             return (("", part) for part in parts)
         elif is_plain(value):  # an optimizer, a counter, a queue, whatever else the user made
