@@ -104,10 +104,16 @@ class Evidence:
         )
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return a DataFrame with one row a training, by rate: "lr", "end_loss", "val_loss", "steps", "stop_reason"."""
+        """Return a DataFrame with one row a training, by rate: "lr", "end_loss", "val_loss", "steps", "stop_reason".
+
+        A loss at the end is NaN where a training did not get to its end.
+        """
         import pandas as pd
 
-        rows = [(r.lr, r.end_loss, r.val_loss, r.loss.size, r.stop_reason) for r in self._by_rate()]
+        ends = [r.end_loss if r.is_complete else math.nan for r in self._by_rate()]
+        rows = [
+            (r.lr, end, r.val_loss, r.loss.size, r.stop_reason) for r, end in zip(self._by_rate(), ends, strict=True)
+        ]
         table: pd.DataFrame = pd.DataFrame(rows, columns=["lr", "end_loss", "val_loss", "steps", "stop_reason"])
         return table
 
