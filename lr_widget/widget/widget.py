@@ -15,16 +15,15 @@ import anywidget
 import traitlets
 from ipywidgets import DOMWidget, widget_serialization
 
-from .. import suggest
 from ..engine import RangeTest
 from ..errors import NotebookError
 from ..evidence import Evidence
 from ..probing import DEFAULT_MAX_STEPS, Probing, rate_of
 from ..records import LRRecords
-from ..suggest import Suggestion
 from . import commands, notebook, protocol, settings, view, words
 from .arguments import SWEEP, Arguments, split_keywords
 from .one_writer import OneWriter
+from .outcome import Outcome
 from .picture import Picture
 from .runner import Job, Run, Runner
 
@@ -32,10 +31,8 @@ _STATIC = Path(__file__).parent / "static"
 if not (_STATIC / "widget.js").exists():
     raise ImportError("lr_widget's front end is not built; run `make build` in the checkout, or install the wheel")
 
-_MAX_HISTORY = 20
 
-
-class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type: ignore[misc]  # anywidget ships no types
+class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget):  # type: ignore[misc]  # anywidget ships no types
     """A range test as a notebook widget: run it, watch the curve, take the suggested rate.
 
     Showing the widget runs nothing. A run from the button or :meth:`start` trains in a background thread and leaves
@@ -68,16 +65,9 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
     _esm = _STATIC / "widget.js"
     _css = _STATIC / "widget.css"
 
-    rule = traitlets.Enum([*suggest.RULES, "probe"], default_value="auto").tag(sync=True)
     status = traitlets.Enum(["idle", "running", "paused", "finished", "failed"], default_value="idle").tag(sync=True)
-    selected_lr = settings.Rate(default_value=None, allow_none=True).tag(sync=True)
     figure = traitlets.Instance(DOMWidget).tag(sync=True, **widget_serialization)
     view_state = traitlets.Dict().tag(sync=True)
-
-    records = traitlets.Instance(LRRecords, allow_none=True)
-    evidence = traitlets.Instance(Evidence, allow_none=True)
-    suggestion = traitlets.Instance(Suggestion, allow_none=True)
-    history = traitlets.Tuple()
 
     def __init__(
         self,
@@ -97,9 +87,7 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
         self._lock = threading.RLock()  # of OneWriter, which needs it before any trait is set
         self.runner = Runner(self._lock, self._show_run, self._end_run)
         self._picture = Picture(sweep["start_lr"], sweep["end_lr"], smoothing)
-        self._suggestions: dict[str, Suggestion] = {}
         self._shown_run: Run | None = None
-        self._is_picked = self._is_selecting = False
         self._failure: words.Failure | None = None
         self._note: protocol.Note = {"kind": "info", "text": "Ready."}
         self._is_open = False
@@ -251,7 +239,7 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
     def _begin_showing(self, run: Run) -> None:
         self._shown_run, self._failure = run, None
         if isinstance(run.job, RangeTest):
-            self._is_picked = False
+            self.is_picked = False
             self._picture.begin(*run.job.bounds, self.history)
         text = words.beginning(is_blocking=run.is_blocking, host=notebook.current_host())
         self._note = {"kind": "info", "text": text}
@@ -272,41 +260,24 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
             if run.error is not None:
                 self._failure = words.failure(run.error, run.steps[-1] if run.steps else None)
                 self._note = {"kind": "error", "text": "The test failed; see the message above."}
-            self._select_suggestion()
+            self.select_suggestion()
             self.status = "finished" if run.error is None else "failed"
-            self._refresh()
+            self.show_outcome()
 
     def _keep(self, run: Run) -> None:
         reason = run.stop_reason or "interrupted"
         if isinstance(run.job, Probing):
-            self._keep_evidence(run.job.evidence())
+            self.keep_evidence(run.job.evidence())
             text = words.end_of_probes(reason, run.job.evidence(), run.seconds)
         else:
             assert isinstance(run.job, RangeTest)
             if run.steps:
-                self._keep_records(run.job.records(reason))
+                records = run.job.records(reason)
+                self.keep_records(records)
+                self._picture.end(records)
             last, num_steps = run.steps[-1] if run.steps else None, run.job.num_steps // run.job.repeats
             text = words.ending(reason, last, num_steps, len(run.steps), run.seconds)
         self._note = {"kind": "good", "text": text}
-
-    def _keep_records(self, records: LRRecords) -> None:
-        self.records, self.evidence = records, None
-        self.history = (*self.history, records)[-_MAX_HISTORY:]
-        self._picture.end(records)
-        self._suggestions = records.suggestions()
-        if self.rule not in self._suggestions:
-            self.rule = "auto"
-        self.suggestion = self._suggestions[self.rule]
-
-    def _keep_evidence(self, evidence: Evidence) -> None:
-        if not evidence.runs:
-            return
-        self.evidence, suggestion = evidence, evidence.suggestion
-        self._suggestions = {**self._suggestions, "probe": suggestion}
-        if suggestion.lr is not None:  # it was asked for, so it takes the place of a pick, too
-            self._is_picked = False
-            self.rule = "probe"
-            self.suggestion = suggestion
 
     # What the browser sends
 
@@ -326,12 +297,6 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
 
     # Keeping everything in step
 
-    @traitlets.validate("rule")
-    def _check_rule(self, proposal: Any) -> str:
-        if proposal["value"] == "probe" and "probe" not in self._suggestions:
-            raise traitlets.TraitError("rule cannot be 'probe' before there were probes; call probe() first")
-        return str(proposal["value"])
-
     @traitlets.observe("start_lr", "end_lr", "num_steps", "repeats", "max_probe_steps", "variable")
     def _on_setting(self, _: Any) -> None:
         if self._is_open:
@@ -342,27 +307,11 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
         if self._is_open:
             self._picture.smooth(self.smoothing)
 
-    @traitlets.observe("rule")
-    def _on_rule(self, _: Any) -> None:
-        if self._is_open and self._suggestions:
-            self.suggestion = self._suggestions[self.rule]
-            self._select_suggestion()
+    def show_outcome(self) -> None:
+        """Mark the suggestion and the pick on the chart, and show them in words."""
+        if self._is_open:
+            self._picture.mark(self.suggestion, self.selected_lr if self.is_picked else None)
             self._refresh()
-
-    @traitlets.observe("selected_lr")
-    def _on_selected(self, _: Any) -> None:
-        if self._is_open and not self._is_selecting:
-            self._is_picked = self.selected_lr is not None
-            self._select_suggestion()
-            self._refresh()
-
-    def _select_suggestion(self) -> None:
-        """Mark the suggestion, and select it where the user has not picked a rate."""
-        if not self._is_picked:
-            self._is_selecting = True
-            self.selected_lr = self.suggestion.lr if self.suggestion is not None else None
-            self._is_selecting = False
-        self._picture.mark(self.suggestion, self.selected_lr if self._is_picked else None)
 
     def _selected(self, what: str) -> float:
         if self.selected_lr is None:
@@ -390,9 +339,9 @@ class LRFinderWidget(OneWriter, settings.Settings, anywidget.AnyWidget):  # type
                     run=self.runner.current,
                     shown_run=self._shown_run,
                     suggestion=self.suggestion,
-                    suggestions=self._suggestions,
+                    suggestions=self.rule_suggestions,
                     selected=self.selected_lr,
-                    is_picked=self._is_picked,
+                    is_picked=self.is_picked,
                     note=self._note,
                     failure=self._failure,
                     chart_bounds=self._picture.bounds,

@@ -1,0 +1,86 @@
+"""What the widget has found: records, suggestions and evidence, and which rate is selected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import traitlets
+
+from .. import suggest
+from ..evidence import Evidence
+from ..records import LRRecords
+from ..suggest import Suggestion
+from .settings import Rate
+
+_MAX_HISTORY = 20
+
+
+class Outcome(traitlets.HasTraits):
+    """Keeps what runs give, and selects the suggestion of the chosen rule where the user has picked no rate.
+
+    A subclass says in `show_outcome` what to do when the selection has changed.
+    """
+
+    rule = traitlets.Enum([*suggest.RULES, "probe"], default_value="auto").tag(sync=True)
+    selected_lr = Rate(default_value=None, allow_none=True).tag(sync=True)
+
+    records = traitlets.Instance(LRRecords, allow_none=True)
+    evidence = traitlets.Instance(Evidence, allow_none=True)
+    suggestion = traitlets.Instance(Suggestion, allow_none=True)
+    history = traitlets.Tuple()
+
+    def __init__(self, **traits: Any) -> None:
+        self.rule_suggestions: dict[str, Suggestion] = {}
+        self.is_picked = self._is_selecting = False
+        super().__init__(**traits)
+
+    def show_outcome(self) -> None:
+        """Show what is selected now."""
+        raise NotImplementedError
+
+    def keep_records(self, records: LRRecords) -> None:
+        """Keep the records of a test and what every rule suggests for them."""
+        self.records, self.evidence = records, None
+        self.history = (*self.history, records)[-_MAX_HISTORY:]
+        self.rule_suggestions = records.suggestions()
+        if self.rule not in self.rule_suggestions:
+            self.rule = "auto"
+        self.suggestion = self.rule_suggestions[self.rule]
+
+    def keep_evidence(self, evidence: Evidence) -> None:
+        """Keep what probes have shown; their rate was asked for, so it takes the place of a pick, too."""
+        if not evidence.runs:
+            return
+        self.evidence, suggestion = evidence, evidence.suggestion
+        self.rule_suggestions = {**self.rule_suggestions, "probe": suggestion}
+        if suggestion.lr is not None:
+            self.is_picked = False
+            self.rule = "probe"
+            self.suggestion = suggestion
+
+    def select_suggestion(self) -> None:
+        """Select the suggested rate where the user has not picked one."""
+        if not self.is_picked:
+            self._is_selecting = True
+            self.selected_lr = self.suggestion.lr if self.suggestion is not None else None
+            self._is_selecting = False
+
+    @traitlets.validate("rule")
+    def _check_rule(self, proposal: Any) -> str:
+        if proposal["value"] == "probe" and "probe" not in self.rule_suggestions:
+            raise traitlets.TraitError("rule cannot be 'probe' before there were probes; call probe() first")
+        return str(proposal["value"])
+
+    @traitlets.observe("rule")
+    def _on_rule(self, _: Any) -> None:
+        if self.rule_suggestions:
+            self.suggestion = self.rule_suggestions[self.rule]
+            self.select_suggestion()
+            self.show_outcome()
+
+    @traitlets.observe("selected_lr")
+    def _on_selected(self, _: Any) -> None:
+        if not self._is_selecting:
+            self.is_picked = self.selected_lr is not None
+            self.select_suggestion()
+            self.show_outcome()
