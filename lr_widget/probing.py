@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from statistics import median
@@ -89,6 +90,17 @@ def probe(
     with progress_bar("probes", max_steps, enabled=progress) as show:
         drain(probing.steps(), show)
     return probing.evidence()
+
+
+# The keywords in full for help(), completion and Shift-Tab.
+_OWN_PARAMETERS = inspect.signature(probe).parameters
+probe.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [
+        *(p for p in _OWN_PARAMETERS.values() if p.kind is not inspect.Parameter.VAR_KEYWORD),
+        *(p for name, p in inspect.signature(range_test).parameters.items() if name not in _OWN_PARAMETERS),
+    ],
+    return_annotation="Evidence",
+)
 
 
 class Probing:

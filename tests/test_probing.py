@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from typing import Any
 
@@ -222,3 +223,13 @@ def test_the_losses_are_finite_arrays():
     """One a step, raw."""
     run = probe(**bowl_options(), around=0.1).runs[0]
     assert run.loss == pytest.approx(0.5 * (3.0 * 0.9 ** np.arange(75)) ** 2, rel=1e-4)
+
+
+def test_the_signature_names_every_keyword():
+    """For help() and completion: its own ones and those of range_test, each once."""
+    names = list(inspect.signature(probe).parameters)
+    assert names[:8] == [
+        *("model", "optimizer", "loss_fn", "train_data"),
+        *("around", "probe_steps", "max_steps", "profile"),
+    ]
+    assert set(names) == {*names[:8], *inspect.signature(range_test).parameters}
