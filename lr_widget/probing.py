@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .batches import Batches
+from .checks import stateful
 from .collect import drain, keep, progress_bar
 from .engine import iter_range_test, range_test
 from .errors import NoSuggestionError
@@ -77,6 +78,7 @@ def probe(
     >>> evidence.suggestion.lr > 0.01, evidence.num_steps <= 300
     (True, True)
     """
+    options["also_restore"] = stateful(options.get("also_restore", ()), None)  # an iterator serves once
     training = {name: value for name, value in options.items() if name not in OF_THE_SWEEP}
     sizes: dict[str, Any] = {"probe_steps": probe_steps, "max_steps": max_steps, "profile": profile}
     make = partial(Probing, model, optimizer, loss_fn, train_data, **sizes, **training)
@@ -136,6 +138,7 @@ class Probing:
         if profile not in PROFILES:
             raise ValueError(f'profile must be "constant" or "one_cycle", got {profile!r}')
         Batches(train_data, options.get("dataloader_options")).refuse_one_shot("every probe starts over")
+        options["also_restore"] = stateful(options.get("also_restore", ()), None)
         options |= {"num_steps": probe_steps, "val_every": probe_steps}
         self._make_sweep = partial(iter_range_test, model, optimizer, loss_fn, train_data, **options)
         self._schedule: Callable[[float], Schedule] = (

@@ -233,3 +233,28 @@ def test_the_signature_names_every_keyword():
         *("around", "probe_steps", "max_steps", "profile"),
     ]
     assert set(names) == {*names[:8], *inspect.signature(range_test).parameters}
+
+
+class Counter:
+    """An object of the user's with a state dict."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def state_dict(self) -> dict[str, int]:
+        return {"count": self.count}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.count = state["count"]
+
+
+def test_what_an_iterator_names_is_put_back_after_every_training():
+    """An iterator can be walked once, and the range test and each probe need what it gives."""
+    options, counter = bowl_options(), Counter()
+
+    def step(model: nn.Module, batch: Any) -> torch.Tensor:
+        counter.__dict__["count"] += 1
+        return model(batch)
+
+    probe(**{**options, "train_step": step}, also_restore=iter([counter]), end_lr=0.5, num_steps=20)
+    assert counter.count == 0

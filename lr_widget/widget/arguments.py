@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ..checks import stateful
 from ..engine import RangeTest, range_test
 from ..probing import OF_THE_SWEEP, Probing
 from ..records import LRRecords
@@ -73,4 +74,7 @@ def split_keywords(keywords: dict[str, Any], others: tuple[str, ...]) -> tuple[d
             'the widget\'s sliders set the sweep, so schedule must be "exponential" or "linear", no function'
         )
     sweep = {name: keywords.get(name, _DEFAULTS[name]) for name in SWEEP}
-    return sweep, {name: value for name, value in keywords.items() if name not in SWEEP}
+    fixed = {name: value for name, value in keywords.items() if name not in SWEEP}
+    if "also_restore" in fixed:
+        fixed["also_restore"] = stateful(fixed["also_restore"], None)  # an iterator would be empty in the second run
+    return sweep, fixed

@@ -450,3 +450,13 @@ def test_settings_changed_during_a_run_hold_for_the_next(make_widget: Make, trai
     assert widget.wait(20)
     assert (len(widget.records), widget.records.start_lr) == (10, 1e-7)
     assert widget.run().start_lr == 1e-3
+
+
+def test_what_an_iterator_names_is_put_back_in_every_run(make_widget: Make, training: Training) -> None:
+    """An iterator can be walked once, and every run needs what it gives."""
+    scheduler = torch.optim.lr_scheduler.StepLR(training.optimizer, 1)
+    training.at_step = lambda call: setattr(scheduler, "last_epoch", call)
+    widget = make_widget(num_steps=5, also_restore=iter([scheduler]))
+    for _ in range(2):
+        widget.run()
+        assert scheduler.last_epoch == 0
