@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
-from collections.abc import Iterator
+from collections import OrderedDict, UserDict, defaultdict, namedtuple
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -109,6 +110,21 @@ def test_a_one_shot_iterator_ends_when_it_ends() -> None:
         ((torch.zeros(3), torch.zeros(4)), None, ValueError, r"one entry a sample in each, got shapes \(3,\), \(4,\)"),
         ((torch.zeros(3),), None, ValueError, r"must be \(inputs, targets\) with one entry a sample"),
         (
+            (torch.zeros(3),) * 3,
+            None,
+            ValueError,
+            r"got shapes \(3,\), \(3,\), \(3,\); give more .* as .*TensorDataset",
+        ),
+        (
+            (torch.tensor(1.0), torch.tensor(1.0)),
+            None,
+            ValueError,
+            r"one entry a sample in each, got shapes \(\), \(\)",
+        ),
+        ((np.zeros(3), np.zeros(3)), None, TypeError, r"got NumPy arrays; give tensors, as \(torch.as_tensor\(x\)"),
+        ([np.zeros(3), np.zeros(3)], None, TypeError, "got NumPy arrays; give tensors"),
+        (np.zeros(3), None, TypeError, "got NumPy arrays; give tensors"),
+        (
             torch.zeros(3),
             None,
             TypeError,
@@ -148,3 +164,72 @@ def test_batches_of_every_nesting_move_to_the_device() -> None:
 def test_without_a_device_the_batch_itself_comes_back() -> None:
     batch = (torch.zeros(1), np.zeros(1))
     assert to_device(batch, None) is batch
+
+
+class Named(UserDict):  # type: ignore[type-arg]
+    pass
+
+
+class Frozen(Mapping[str, Any]):
+    """A mapping that nothing can be written to."""
+
+    def __init__(self, **items: Any) -> None:
+        self.items_of_it = items
+
+    def __getitem__(self, key: str) -> Any:
+        return self.items_of_it[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.items_of_it)
+
+    def __len__(self) -> int:
+        return len(self.items_of_it)
+
+
+class Sharing(Frozen, MutableMapping[str, Any]):
+    """A mapping whose plain copy shares its items with the original."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.items_of_it[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.items_of_it[key]
+
+
+@dataclass(frozen=True)
+class Sample:
+    x: torch.Tensor
+    name: str
+    doubled: torch.Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "doubled", 2 * self.x)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (dict, dict),
+        (OrderedDict, OrderedDict),
+        (lambda **items: defaultdict(list, items), defaultdict),
+        (Named, Named),
+        (Frozen, dict),
+        (Sharing, dict),
+    ],
+)
+def test_a_mapping_moves_keeps_its_type_and_is_not_changed(make: Any, kind: type) -> None:
+    """Its tensors are on the device; the batch itself, which the next epoch may use again, is as it was."""
+    batch = make(a=torch.zeros(1), b="text")
+    moved = to_device(batch, torch.device("meta"))
+    assert (type(moved), moved["a"].device.type, moved["b"]) == (kind, "meta", "text")
+    assert batch["a"].device.type == "cpu"
+    assert getattr(moved, "default_factory", list) is list
+
+
+def test_a_dataclass_moves_with_all_its_fields() -> None:
+    """Frozen or not, with fields that it computes by itself."""
+    sample = Sample(torch.ones(1), "one")
+    moved = to_device([sample, Sample], torch.device("meta"))
+    assert (moved[0].x.device.type, moved[0].doubled.device.type, moved[0].name) == ("meta", "meta", "one")
+    assert moved[1] is Sample
+    assert sample.x.device.type == "cpu"

@@ -92,3 +92,22 @@ def test_scale_and_offset_change_nothing(scale: float, shift: float) -> None:
 def test_a_factor_that_is_not_positive_is_refused(factor: float) -> None:
     with pytest.raises(ValueError, match="diverge_factor must be a positive number or None for never, got"):
         Divergence(factor, 100)
+
+
+@pytest.mark.parametrize("place", [0, 1, 5])
+def test_one_wild_loss_early_on_does_not_hide_an_explosion(place: int) -> None:
+    """100 among 2.3 … 0.5: the range counts as 4 · 1.8 at most, so that 300 is above 0.5 + 4 · 7.2 = 29.3."""
+    losses = np.concatenate([np.linspace(2.3, 0.5, 61), np.full(39, 300.0)])
+    losses[place] = 100.0
+    assert first_stop(losses) == 64
+
+
+def test_a_high_plateau_at_the_start_counts_as_part_of_the_range() -> None:
+    """Three losses of 100 are no outlier: 300 is then within 0.5 + 4 · 99.5."""
+    assert first_stop(np.concatenate([np.full(3, 100.0), np.linspace(2.3, 0.5, 60), np.full(37, 300.0)])) is None
+
+
+def test_a_factor_may_be_a_number_of_numpy_and_no_bool() -> None:
+    assert first_stop(fall_and_explosion(), factor=np.float32(4.0)) == 66
+    with pytest.raises(ValueError, match="diverge_factor must be a positive number or None for never, got True"):
+        Divergence(True, 100)

@@ -368,3 +368,28 @@ def test_help_shows_every_keyword_of_range_test() -> None:
     assert list(parameters)[:7] == ["model", "optimizer", "loss_fn", "train_data", "start_lr", "end_lr", "num_steps"]
     assert parameters["num_steps"].default == 100
     assert set(parameters) - set(inspect.signature(iter_range_test).parameters) == {"repeats", "progress"}
+
+
+@pytest.mark.parametrize("at", [13, 16])
+def test_repeats_that_are_cut_short_say_so(at: int) -> None:
+    """Ctrl-C in the first or fourth step of the second sweep of three: the first is the records, as "interrupted"."""
+    session, calls = Session(), count(1)
+
+    def loss_fn(output: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        if next(calls) == at:
+            raise KeyboardInterrupt
+        return cross_entropy(output, labels)
+
+    options: dict[str, Any] = {"num_steps": 12, "end_lr": 0.1, "diverge_factor": None, "repeats": 3, "progress": False}
+    records = range_test(session.model, session.optimizer, loss_fn, session.loader, **options)
+    assert (len(records), records.stop_reason) == (12, "interrupted")
+
+
+def test_the_validation_loss_is_the_mean_over_batches() -> None:
+    """Squared errors 0, 0 and 9 in batches of two and one: (0 + 9) / 2, and not 9 / 3."""
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    val_data = [(torch.zeros(2, 1), torch.zeros(2, 1)), (torch.zeros(1, 1), torch.full((1, 1), 3.0))]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    sweep = iter_range_test(model, optimizer, nn.functional.mse_loss, val_data, val_data=val_data, val_every=1)
+    assert next(sweep).val_loss == 4.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,6 +12,7 @@ import pytest
 
 from lr_widget import LRRecords, StepRecord
 from lr_widget.plot import visible_range
+from lr_widget.suggestion import Suggestion, with_spread
 
 mpl.use("agg")
 
@@ -135,3 +137,101 @@ def test_plot_of_nothing_and_of_nan_is_empty_but_no_error() -> None:
     nan = np.array([np.nan, np.nan])
     LRRecords(lr=np.array([0.1, 0.2]), loss=nan, stop_reason="non_finite").plot()
     assert visible_range(nan, nan) is None
+
+
+def test_json_is_strict_and_keeps_what_is_not_finite_bit_for_bit(tmp_path: Path) -> None:
+    """NaN of either sign and infinities are texts in the file, and the same bits when they are loaded."""
+    loss = np.array([1.0, np.inf, -np.inf, np.nan, -np.nan])
+    records = LRRecords(lr=np.arange(1.0, 6), loss=loss, stop_reason="non_finite", val_loss=loss[::-1].copy())
+    path = tmp_path / "curve.json"
+    records.save(path)
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    assert json.loads(path.read_text(), parse_constant=refuse)["loss"] == [1.0, "Infinity", "-Infinity", "NaN", "-NaN"]
+    loaded = LRRecords.load(path)
+    assert loaded.loss.tobytes() == loss.tobytes()
+    assert loaded.val_loss is not None
+    assert loaded.val_loss.tobytes() == loss[::-1].tobytes()
+
+
+def test_json_of_before_with_bare_nan_is_still_read(tmp_path: Path) -> None:
+    (tmp_path / "old.json").write_text('{"lr": [0.1, 0.2], "loss": [1.0, NaN], "stop_reason": "non_finite"}')
+    assert np.isnan(LRRecords.load(tmp_path / "old.json").loss[1])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_keeps_the_repeats_and_tells_a_nan_end(tmp_path: Path, suffix: str) -> None:
+    """Each sweep's losses come back as a repeat; the one that ended in NaN, and the mean, ended as non_finite."""
+    lr = np.array([0.1, 0.2])
+    sweeps = [LRRecords(lr=lr, loss=np.array([1.0, 2.0])), LRRecords(lr=lr, loss=np.array([3.0, np.nan]))]
+    LRRecords.from_repeats(sweeps).save(tmp_path / f"curve{suffix}")
+    loaded = LRRecords.load(tmp_path / f"curve{suffix}")
+    assert [repeat.loss.tolist()[0] for repeat in loaded.repeats] == [1.0, 3.0]
+    assert [repeat.stop_reason for repeat in loaded.repeats] == ["completed", "non_finite"]
+    assert loaded.stop_reason == "non_finite"
+
+
+def test_repeats_keep_which_steps_any_of_them_skipped() -> None:
+    lr = np.array([0.1, 0.2, 0.3])
+    sweeps = [
+        LRRecords(lr=lr, loss=lr, skipped=np.array([True, False, False])),
+        LRRecords(lr=lr, loss=lr),
+        LRRecords(lr=lr[:2], loss=lr[:2], skipped=np.array([False, False])),
+    ]
+    joined = LRRecords.from_repeats(sweeps)
+    assert joined.skipped is not None
+    assert joined.skipped.tolist() == [True, False]
+    assert LRRecords.from_repeats(sweeps[1:2] * 2).skipped is None
+
+
+def falls_at(log_rate: float) -> LRRecords:
+    """A curve whose loss falls steepest at this power of ten and explodes at the end; on validation, a decade later."""
+    lr = 10.0 ** np.linspace(-6, 0, 61)
+    losses = [2.3 - 1.5 / (1 + np.exp(-4 * (np.log10(lr) - at))) + 1e3 * lr**4 for at in (log_rate, log_rate + 1)]
+    return LRRecords(lr=lr, loss=losses[0], val_loss=losses[1])
+
+
+def test_a_suggestion_can_be_read_off_the_validation_loss() -> None:
+    """The steepest fall is at 1e-3 for training and, by hand, a decade later for validation."""
+    records = falls_at(-3)
+    training, validation = records.suggest("steepest"), records.suggest("steepest", of="val_loss")
+    assert float(validation) == pytest.approx(10 * float(training), rel=0.3)
+    assert records.suggestions(of="val_loss")["steepest"] == validation
+
+
+def test_a_suggestion_of_a_loss_that_is_not_there_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r'of="val_loss" needs validation losses, got records without; run .* val_data'
+    ):
+        make_records().suggest(of="val_loss")
+    with pytest.raises(ValueError, match='of must be "loss" or "val_loss", got \'accuracy\''):
+        make_records().suggestions(of="accuracy")
+
+
+def test_with_repeats_a_suggestion_says_how_far_they_agree() -> None:
+    """Sweeps that fall at 10^-3.2, 10^-3 and 10^-2.8: the range holds the outer two, and the reason names them."""
+    sweeps = [falls_at(at) for at in (-3.2, -3.0, -2.8)]
+    single = [float(sweep.suggest("steepest")) for sweep in sweeps]
+    joined = LRRecords.from_repeats(sweeps).suggest("steepest")
+    assert (joined.low, joined.high) == (single[0], single[2])
+    assert joined.reason.endswith(f" The 3 sweeps by themselves give {single[0]:.1e} … {single[2]:.1e}.")
+    assert LRRecords.from_repeats(sweeps).suggestions()["steepest"] == joined
+
+
+def test_the_spread_leaves_out_sweeps_without_a_rate() -> None:
+    """Three, one or none of the sweeps that have a rate, and a range that is already wider."""
+    mean = Suggestion(1e-3, "auto", "Here.", low=1e-5, high=2e-3)
+    none = Suggestion(None, "auto", "Flat.")
+    at = [Suggestion(rate, "auto", "") for rate in (2.1e-4, 4e-3)]
+    spread = with_spread(mean, [*at, none])
+    assert (spread.low, spread.high, spread.reason) == (
+        1e-5,
+        4e-3,
+        "Here. 2 of the 3 sweeps by themselves give 2.1e-04 … 4.0e-03.",
+    )
+    assert with_spread(mean, [at[0], none]).reason == "Here. 1 of the 2 sweeps by itself gives 2.1e-04."
+    assert with_spread(mean, [at[0], at[0]]).reason == "Here. The 2 sweeps by themselves give 2.1e-04."
+    assert with_spread(mean, [none, none]) == with_spread(mean, []) == mean
+    assert with_spread(none, at) == none

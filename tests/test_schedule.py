@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,5 +69,19 @@ def test_a_bound_of_a_wrong_type_is_refused(bounds: tuple[float, float, int]) ->
 
 
 def test_an_unknown_schedule_is_refused() -> None:
-    with pytest.raises(ValueError, match='schedule must be "exponential", "linear" or a function of the step, got \'cosine\''):
+    with pytest.raises(
+        ValueError, match='schedule must be "exponential", "linear" or a function of the step, got \'cosine\''
+    ):
         make_schedule("cosine", 1e-3, 1.0, 10)
+
+
+@pytest.mark.parametrize("kind", ["exponential", "linear"])
+def test_numbers_of_numpy_make_rates_of_python(kind: str) -> None:
+    """float32 bounds and an int64 length are taken as the numbers that they are."""
+    schedule = make_schedule(kind, np.float32(0.5), np.float64(2.0), np.int64(4))  # type: ignore[arg-type]
+    assert (type(schedule(1)), type(schedule(4)), schedule(4)) == (float, float, 2.0)
+
+
+def test_a_function_may_give_rates_of_numpy() -> None:
+    schedule = make_schedule(np.float32, 1.0, 2.0, 4)  # type: ignore[arg-type,return-value]
+    assert (type(schedule(2)), schedule(2)) == (float, 2.0)
