@@ -59,8 +59,9 @@ class Training:
         self._autocast = make_autocast(autocast, self.device)
         self._scaler = checked_scaler(grad_scaler)
         self._max_grad_norm = checked_norm(max_grad_norm)
-        for given in self.optimizers if grad_scaler is not None else ():
-            if needs_closure(given):
+        self._need_closure = [needs_closure(given) for given in self.optimizers]
+        for given, needs in zip(self.optimizers, self._need_closure, strict=True):
+            if needs and grad_scaler is not None:
                 name = type(given).__name__
                 raise ValueError(f"{name} needs a closure, which a grad_scaler cannot serve; leave grad_scaler out")
 
@@ -105,7 +106,7 @@ class Training:
                 return _sum(losses), self._scaled_update()
             self._clip()
             for index, optimizer in enumerate(self.optimizers):
-                if needs_closure(optimizer):
+                if self._need_closure[index]:
                     optimizer.step(self._closure(batches, losses, index))  # type: ignore[arg-type]  # a tensor is what torch passes on
                 else:
                     optimizer.step()
