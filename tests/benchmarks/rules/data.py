@@ -75,6 +75,57 @@ def unscaled_columns() -> Split:
     )
 
 
+def _split_numbers(columns: np.ndarray, target: np.ndarray) -> Split:
+    """Return a split; integer targets are classes, others a column."""
+    is_class = target.dtype.kind in "iu"
+    wanted = torch.tensor(target, dtype=torch.int64) if is_class else torch.tensor(target[:, None], dtype=torch.float32)
+    return split(torch.tensor(columns, dtype=torch.float32), wanted)
+
+
+@cache
+def moons() -> Split:
+    """Return two noisy half-moons in the plane."""
+    return _split_numbers(*datasets.make_moons(3000, noise=0.25, random_state=3))
+
+
+@cache
+def swiss_roll() -> Split:
+    """Return noisy points of a rolled sheet, and the place along it."""
+    points, place = datasets.make_swiss_roll(3000, noise=0.5, random_state=1)
+    return _split_numbers(points / 10, (place - place.mean()) / place.std())
+
+
+@cache
+def parity() -> Split:
+    """Return eight bits, and whether the sum of the first three is odd."""
+    bits = np.random.default_rng(5).integers(0, 2, (4000, 8))
+    return _split_numbers(bits, bits[:, :3].sum(1) % 2)
+
+
+@cache
+def six_classes() -> Split:
+    """Return six classes in thirty columns, twelve of them informative."""
+    return _split_numbers(
+        *datasets.make_classification(3000, 30, n_informative=12, n_classes=6, class_sep=1.5, random_state=7)
+    )
+
+
+@cache
+def counts() -> Split:
+    """Return Poisson counts around the exponential of a linear function."""
+    rng = np.random.default_rng(2)
+    columns = rng.normal(size=(3000, 6))
+    rates = np.exp(columns @ np.array([0.5, -0.4, 0.3, 0, 0, 0.2]) + 1)
+    return _split_numbers(columns, rng.poisson(rates).astype(float))
+
+
+@cache
+def odd_digits() -> Split:
+    """Return images of digits beside their negatives, and whether the digit is odd."""
+    images, labels = datasets.load_digits(return_X_y=True)
+    return _split_numbers(np.concatenate([images / 16, 1 - images / 16], 1), labels % 2)
+
+
 @cache
 def heteroscedastic() -> Split:
     """Return a curve with small noise that grows along x, so that its log-likelihood turns positive."""

@@ -78,6 +78,24 @@ def halves() -> tuple[list[Task], list[Task]]:
     return tasks()[0::2], tasks()[1::2]
 
 
+def later() -> list[Task]:
+    """Return ten tasks that were made after the rule was fixed, so that nothing was chosen with them."""
+    last_text = partial(data.text, 2)
+    tanh, roll = mlp(2, 32, 32, 2, activation=nn.Tanh), data.swiss_roll
+    return [
+        Task("moons, Adam", "plane", data.moons, tanh, cross_entropy, Adam),
+        Task("swiss roll, momentum", "plane", roll, mlp(3, 64, 64, 1), mse, momentum, 64),
+        Task("parity, AdamW", "logic", data.parity, mlp(8, 64, 2), cross_entropy, AdamW, 16),
+        Task("six classes, RMSprop", "tabular", data.six_classes, mlp(30, 48, 6, dropout=0.2), cross_entropy, RMSprop),
+        Task("counts, SGD", "tabular", data.counts, mlp(6, 16, 1), models.poisson_nll, SGD),
+        Task("odd digits, Adagrad", "vision", data.odd_digits, mlp(128, 32, 2), cross_entropy, Adagrad),
+        Task("10 nll - 3, Adam", "negative", roll, mlp(3, 32, 32, 2), models.scaled_gaussian_nll, Adam),
+        Task("moons in twos, SGD", "tiny batches", data.moons, mlp(2, 16, 2), cross_entropy, SGD, 2),
+        Task("six in fours, Adam", "tiny batches", data.six_classes, mlp(30, 32, 6), cross_entropy, Adam, 4),
+        Task("characters gru, Adam", "text", last_text, partial(Characters, "recurrent"), cross_entropy, Adam),
+    ]
+
+
 def _images_and_text() -> list[Task]:
     digits, text = data.digits, data.text
     return [
