@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lr_widget.divergence import Divergence
@@ -83,6 +83,7 @@ def test_a_larger_factor_lets_the_curve_climb_further() -> None:
     assert first_stop(fall_and_explosion(), factor=100.0) == 71  # 0.5 + 180; 256 is at step 69
 
 
+@settings(deadline=None)
 @given(scale=st.floats(1e-3, 1e3), shift=st.floats(-1e3, 1e3))
 def test_scale_and_offset_change_nothing(scale: float, shift: float) -> None:
     assert first_stop(scale * fall_and_explosion(0.05) + shift) == first_stop(fall_and_explosion(0.05))

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lr_widget.schedule import exponential, linear, make_schedule
@@ -31,6 +31,7 @@ def test_linear_adds_the_same_at_every_step() -> None:
     assert [schedule(k) for k in range(1, 5)] == pytest.approx([0.2, 0.3, 0.4, 0.5])
 
 
+@settings(deadline=None)
 @given(
     name=st.sampled_from(["exponential", "linear"]),
     bounds=st.lists(st.floats(1e-12, 1e6), min_size=2, max_size=2, unique=True).map(sorted),

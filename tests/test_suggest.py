@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lr_widget.errors import NoSuggestionError
@@ -171,6 +171,7 @@ curves = st.lists(st.tuples(st.floats(1e-300, 1e300), finite), max_size=60)
 
 
 @example([(1.0, 1.7976931348623157e308)] * 3 + [(lr, 0.0) for lr in (2.0, 3.0, 4.0, 5.0)])
+@settings(deadline=None)
 @given(curves)
 def test_no_finite_input_raises_in_any_rule(points: list[tuple[float, float]]):
     """Huge, denormal, unsorted, repeated, few or none."""
@@ -179,6 +180,7 @@ def test_no_finite_input_raises_in_any_rule(points: list[tuple[float, float]]):
         assert suggestion.lr is None or suggestion.lr >= 0
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000), st.floats(0, 1), st.floats(1e-6, 1e6), st.floats(-1e3, 1e3))
 def test_scale_and_offset_of_the_losses_change_nothing(seed: int, noise: float, scale: float, offset: float):
     """Negative and huge losses are as good as any."""
@@ -188,6 +190,7 @@ def test_scale_and_offset_of_the_losses_change_nothing(seed: int, noise: float, 
         assert (plain.lr, plain.confidence) == (pytest.approx(moved.lr), moved.confidence)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000), st.randoms(use_true_random=False))
 def test_the_order_of_the_points_changes_nothing(seed: int, random: object):
     """Reversed or shuffled, the rates say where each loss belongs."""
@@ -197,6 +200,7 @@ def test_the_order_of_the_points_changes_nothing(seed: int, random: object):
     assert suggest_all(lrs[order], losses[order]) == suggest_all(lrs, losses) == suggest_all(lrs[::-1], losses[::-1])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 30), st.sampled_from([np.nan, np.inf, -np.inf]))
 def test_a_tail_without_finite_losses_changes_nothing(seed: int, length: int, bad: float):
     """A test that ended in NaN is read up to there."""
