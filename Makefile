@@ -12,7 +12,7 @@ FRONT_END_SOURCES := $(shell find js/src -type f) js/package.json js/build.mjs
 .PHONY: demo test build lint python-test js-test browser-test clean
 
 demo: .venv/.demo $(FRONT_END)
-	$(BIN)/jupyter lab notebooks/quickstart.ipynb
+	$(BIN)/jupyter lab notebooks/quickstart.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: lint js-test python-test browser-test
 
