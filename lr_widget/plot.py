@@ -59,13 +59,13 @@ def _mark_suggestion(ax: Axes, records: LRRecords, rule: str) -> None:
 def visible_range(raw: Array, smoothed: Array) -> tuple[float, float] | None:
     """Return limits of the loss axis that show the curve's fall, however far its tail explodes; None for no data.
 
-    They span the smoothed curve from its minimum to a little above the highest value before that minimum; a tail that
-    climbs further leaves the picture at the top.
+    They span from the lowest loss, raw or smoothed, to a little above the highest smoothed one before the smoothed
+    minimum; a tail that climbs further leaves the picture at the top.
     """
     finite = smoothed[np.isfinite(smoothed)]
     if finite.size == 0:
         return None
-    lowest = int(np.argmin(finite))
-    top = max(float(finite[: lowest + 1].max()), float(np.nanmin(raw[np.isfinite(raw)])))
-    span = (top - float(finite[lowest])) or abs(top) or 1.0
-    return float(finite[lowest]) - 0.15 * span, top + 0.5 * span
+    bottom = min(float(finite.min()), float(raw[np.isfinite(raw)].min()))
+    top = float(finite[: int(np.argmin(finite)) + 1].max())
+    span = (top - bottom) or abs(top) or 1.0
+    return bottom - 0.1 * span, top + 0.5 * span

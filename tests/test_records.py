@@ -235,3 +235,10 @@ def test_the_spread_leaves_out_sweeps_without_a_rate() -> None:
     assert with_spread(mean, [at[0], at[0]]).reason == "Here. The 2 sweeps by themselves give 2.1e-04."
     assert with_spread(mean, [none, none]) == with_spread(mean, []) == mean
     assert with_spread(none, at) == none
+
+
+def test_no_raw_loss_falls_out_of_the_picture_at_the_bottom() -> None:
+    """From 2 down to 0.5 smoothed, a raw 0.1 among them: the axis begins a tenth of 1.9 below that."""
+    smoothed = np.array([2.0, 1.0, 0.5, 50.0])
+    raw = np.array([2.0, 0.1, 0.5, 50.0])
+    assert visible_range(raw, smoothed) == pytest.approx((0.1 - 0.19, 2.0 + 0.95))
