@@ -63,7 +63,7 @@ class Evidence:
         runs: the trainings, in the order in which they were made.
         probe_steps: the length of a training that is not stopped early.
         profile: "constant" or "one_cycle", the rate over a training.
-        records: the range test that was run first to have a rate to start from, or None.
+        records: the range test whose curve gave the rate to start from, where there is one.
     """
 
     suggested: float

@@ -108,15 +108,10 @@ class Chart:
         self, lrs: Array, raw: Array, smoothed: Array, others: Sequence[Curve] = (), probes: Sequence[Probe] = ()
     ) -> None:
         """Draw the current curve and the probes, with a y axis that suits the other curves, too."""
-        limits = [y_limits(*curve[1:]) for curve in ((lrs, raw, smoothed), *others)]
-        known = [limit for limit in limits if limit is not None]
-        ends = [probe.loss for probe in probes if probe.is_complete]
-        if known:  # before the curves: in the other order, the browser would draw beyond the old limits
-            bottom, top = min(low for low, _ in known), max(high for _, high in known)
-            lowest = min((*ends, bottom))
-            bottom = lowest - PROBE_ROOM * (top - lowest) if lowest < bottom else bottom
-            self._show_limits(bottom, top)
-            self._show_probes(probes, bottom, top)
+        limits = self._limits([(raw, smoothed), *(curve[1:] for curve in others)], probes)
+        if limits is not None:  # before the curves: in the other order, the browser would draw beyond the old limits
+            self._show_limits(*limits)
+        self._show_probes(probes, limits or (0.0, 1.0))
         self._draw(self._raw, lrs, raw)
         self._draw(self._smoothed, lrs, smoothed)
 
@@ -150,6 +145,18 @@ class Chart:
             for part in (*self.figure.marks, *self.figure.axes, self._x, self._y, self._unit, self.figure.scale_x):
                 closing.callback(part.close)
             closing.callback(self.figure.close)
+
+    @staticmethod
+    def _limits(curves: Sequence[tuple[Array, Array]], probes: Sequence[Probe]) -> tuple[float, float] | None:
+        losses = np.array([probe.loss for probe in probes], dtype=float)
+        limits = [y_limits(*curve) for curve in curves]
+        # Probes around a pick, without a test, have the chart to themselves.
+        known = [limit for limit in (limits if any(limits) else [y_limits(losses, losses)]) if limit is not None]
+        if not known:
+            return None
+        bottom, top = min(low for low, _ in known), max(high for _, high in known)
+        lowest = min((*(probe.loss for probe in probes if probe.is_complete), bottom))
+        return (lowest - PROBE_ROOM * (top - lowest) if lowest < bottom else bottom), top
 
     def _show_limits(self, low: float, high: float) -> None:
         with self._y.hold_sync():
@@ -193,13 +200,13 @@ class Chart:
             enable_hover=False,
         )
 
-    def _show_probes(self, probes: Sequence[Probe], bottom: float, top: float) -> None:
+    def _show_probes(self, probes: Sequence[Probe], limits: tuple[float, float]) -> None:
         for mark, are_complete in ((self._probes, True), (self._probes_cut, False)):
             shown = [probe for probe in probes if probe.is_complete is are_complete]
             with mark.hold_sync():
                 mark.x = np.array([probe.lr for probe in shown], dtype=float)
                 # What lies beyond the axis stands at its edge.
-                mark.y = np.clip(np.array([probe.loss for probe in shown], dtype=float), bottom, top)
+                mark.y = np.clip(np.array([probe.loss for probe in shown], dtype=float), *limits)
 
     @staticmethod
     def _draw(mark: bqplot.Lines, x: Array, y: Array) -> None:

@@ -56,7 +56,7 @@ class Outcome(traitlets.HasTraits):
         if suggestion.lr is not None:
             self.is_picked = False
             self.rule = "probe"
-            self.suggestion = suggestion
+        self.suggestion = self.rule_suggestions.get(self.rule)
 
     def select_suggestion(self) -> None:
         """Select the suggested rate where the user has not picked one."""
@@ -74,7 +74,7 @@ class Outcome(traitlets.HasTraits):
     @traitlets.observe("rule")
     def _on_rule(self, _: Any) -> None:
         if self.rule_suggestions:
-            self.suggestion = self.rule_suggestions[self.rule]
+            self.suggestion = self.rule_suggestions.get(self.rule)  # probes around a pick need no test before
             self.select_suggestion()
             self.show_outcome()
 

@@ -129,7 +129,9 @@ def _hint(name: str) -> str:
 
 
 WHILE_RUNNING = "The suggestion comes when the test ends."
-WHILE_PROBING = "Short trainings from the same state show which rate is best; each dot is one of them."
+WHILE_PROBING = (
+    "Short trainings from the same state show which rate is best; each dot is one; a cross has not come to its end."
+)
 
 
 def end_of_probes(stop_reason: str, evidence: Evidence, seconds: float) -> str:

@@ -221,3 +221,32 @@ def test_on_colab_probes_run_in_the_handler(
     click(widget, "probe")
     assert widget.rule == "probe"
     assert training.threads == {threading.current_thread().name}
+
+
+def test_probes_around_a_pick_need_no_test_before(make_widget: Make) -> None:
+    """The dots have the chart to themselves, and another rule has nothing to say yet."""
+    widget = make_widget(max_probe_steps=40)
+    click(widget, "pick", value="1e-3")
+    evidence = widget.probe()
+    assert (widget.rule, widget.records) == ("probe", None)
+    ended = [run.lr for run in evidence.runs if run.is_complete]
+    assert sorted(np.asarray(dots(widget)["circle"].x)) == pytest.approx(sorted(ended))
+    low, high = (getattr(dots(widget)["circle"].scales["y"], name) for name in ("min", "max"))
+    assert all(low <= loss <= high for loss in np.asarray(dots(widget)["circle"].y))
+    assert sorted(np.asarray(dots(widget)["circle"].y)) == pytest.approx(
+        sorted(run.end_loss for run in evidence.runs if run.is_complete)
+    )
+    widget.rule = "auto"
+    assert (widget.suggestion, widget.selected_lr) == (None, None)
+
+
+def test_probes_that_find_nothing_take_the_place_of_earlier_ones(make_widget: Make, training: Training) -> None:
+    """What the widget shows is the latest evidence: no rate, and why."""
+    widget = make_widget(num_steps=20, max_probe_steps=40)
+    widget.run()
+    widget.probe()
+    training.losses = lambda call: float("nan")
+    evidence = widget.probe()
+    assert widget.suggestion == evidence.suggestion
+    assert (widget.suggestion.lr, widget.selected_lr) == (None, None)
+    assert "none got to its end" in widget.view_state["suggestion"]["reason"]
