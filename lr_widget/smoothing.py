@@ -61,12 +61,10 @@ class Fit:
     Attributes:
         level: the smoothed values.
         slope: their derivative, in units of y per unit of x.
-        error: standard error of the level, from how badly each point is predicted by the others.
     """
 
     level: Floats
     slope: Floats
-    error: Floats
 
 
 def local_linear(x: Floats, y: Floats, bandwidth: float) -> Fit:
@@ -95,8 +93,4 @@ def local_linear(x: Floats, y: Floats, bandwidth: float) -> Fit:
     to_slope = np.divide(weight * centred, spread, out=np.zeros_like(weight), where=spread > (1e-9 * bandwidth) ** 2)
     to_level = weight + to_slope * (centred - distance)
     level = (to_level * y).sum(axis=1)  # not a matrix product, whose threads would take longer to meet
-    # A point's own share of its level; near 1, nothing else is in reach and the error is unknown.
-    own = np.minimum(np.diag(to_level), 0.99)
-    left_out = (y - level) / (1 - own)
-    noise = np.sqrt(np.mean(left_out**2)) if y.size else 0.0
-    return Fit(level, (to_slope * y).sum(axis=1), noise * np.sqrt((to_level**2).sum(axis=1)))
+    return Fit(level, (to_slope * y).sum(axis=1))
