@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any
 
-ScheduleName = Literal["exponential", "linear"]
 Schedule = Callable[[int], float]
 
 MIN_STEPS = 2
