@@ -15,7 +15,7 @@ from .checks import stateful
 from .collect import drain, keep, progress_bar
 from .engine import iter_range_test, range_test
 from .errors import NoSuggestionError
-from .evidence import Evidence, ProbeRun, best_of, is_outrun, next_rate
+from .evidence import Evidence, ProbeRun, is_outrun, next_rate
 from .records import LRRecords, StepRecord
 from .schedule import Schedule, check_num_steps, check_rate, constant, one_cycle
 from .suggestion import Suggestion
@@ -43,11 +43,13 @@ def probe(
     progress: bool = True,
     **options: Any,
 ) -> Evidence:
-    """Train for a short while at a few rates around a suggestion, and say which one ended best.
+    """Train for a short while at a few rates around a suggestion, and say which ones ended best.
 
     Every training starts from the same state: the same weights, the same batches in the same order, the same random
-    numbers; so their losses are compared step by step. The first one has the suggested rate, the next ones go half a
-    decade, then a quarter, to the side that is better. One that is clearly behind the best one is stopped early.
+    numbers; so their losses are compared step by step. The first one has the suggested rate, the next ones go on from
+    there by half a decade to the side that is better, until rates on both sides are worse, then to quarters of a decade
+    beside the best one. One that is far behind the best one is stopped early. The suggestion is the middle of the rates
+    that ended about as low as the best one.
     Like a range test, it leaves model, optimizer, data order and random state bit for bit as they were.
 
     Args:
@@ -179,11 +181,10 @@ class Probing:
         return next_rate(self.runs, self._suggested) if cost + self._probe_steps <= self.num_steps else None
 
     def _is_outrun(self, steps: list[StepRecord], _: StepRecord) -> bool:
-        best = best_of(self.runs)
         is_last = len(steps) == self._probe_steps  # the end is compared as an end
-        if best is None or is_last or not self._stops_early:
+        if is_last or not self._stops_early:
             return False
-        return is_outrun(np.array([step.loss for step in steps]), best.loss)
+        return is_outrun(np.array([step.loss for step in steps]), self.runs)
 
 
 def rate_of(around: float | Suggestion | LRRecords) -> float:

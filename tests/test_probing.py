@@ -46,11 +46,18 @@ def bowl_options() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("start", [0.01, 0.1, 1.0, 10.0])
-def test_the_rate_that_trains_best_wins_wherever_the_suggestion_is(start: float):
-    """In a bowl of curvature 1 that is the rate 1, which is at the bottom after one step; 3.2 explodes."""
-    evidence = probe(**bowl_options(), around=start, max_steps=600)
-    assert evidence.suggestion.lr == pytest.approx(1.0)
+def test_the_rate_that_trains_best_is_found_wherever_the_suggestion_is(start: float):
+    """In a bowl of curvature 1 that is the rate 1, which is at the bottom after one step; 3.2 explodes.
+
+    The range has it, and the suggestion is close to the bottom after 8 steps, too: at most a tenth of the way is left.
+    """
+    evidence = probe(**bowl_options(), around=start, probe_steps=8)
     assert evidence.suggested == start
+    assert evidence.best is not None
+    assert evidence.best.lr == pytest.approx(1.0)
+    suggestion = evidence.suggestion
+    assert suggestion.low <= 1.0 <= suggestion.high < 10**0.5
+    assert np.mean([(1 - suggestion.lr) ** (2 * step) for step in range(4, 8)]) < 0.1
 
 
 def test_every_training_starts_from_the_same_state():
@@ -122,7 +129,7 @@ def test_without_a_rate_a_range_test_comes_first():
     assert evidence.records is not None
     assert evidence.records.num_steps == 60
     assert evidence.suggested == rate_of(evidence.records)
-    assert evidence.suggestion.lr == pytest.approx(1.0, rel=0.6)
+    assert evidence.suggestion.low <= 1.0 <= evidence.suggestion.high
 
 
 def test_records_and_suggestions_say_where_to_begin():

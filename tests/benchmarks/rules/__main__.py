@@ -8,7 +8,7 @@ from pathlib import Path
 from .ground_truth import rebuild
 from .probes import rebuild_probes
 from .table import report
-from .tasks import later, tasks
+from .tasks import everything
 
 
 def main() -> None:
@@ -18,9 +18,9 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write RESULTS.md instead of showing it")
     arguments = parser.parse_args()
     if arguments.rebuild is not None:
-        rebuild([task for task in tasks() + later() if arguments.rebuild in task.kind])
+        rebuild([task for task in everything() if arguments.rebuild in task.kind])
     if arguments.probe:
-        rebuild_probes(tasks() + later())
+        rebuild_probes(everything())
     if arguments.write:
         (Path(__file__).parent / "RESULTS.md").write_text(report())
     else:

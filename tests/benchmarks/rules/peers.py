@@ -16,7 +16,7 @@ from lr_widget.rules import PEERS, plain_average
 from lr_widget.smoothing import ema
 
 from .score import load
-from .tasks import later, tasks
+from .tasks import everything
 
 Original = Callable[[np.ndarray, np.ndarray], float]
 
@@ -73,7 +73,7 @@ ORIGINALS: dict[str, tuple[str, Callable[[], Original]]] = {
 def compare(name: str, original: Original) -> tuple[int, int]:
     """Return on how many curves both give the same rate to float32, and how many curves there are."""
     same = count = 0
-    for task in tasks() + later():
+    for task in everything():
         for num_steps in (100, 300):
             for lrs, losses in load(task).curves(num_steps):
                 ours, count = PEERS[name][0](lrs, losses), count + 1
