@@ -23,7 +23,7 @@ def suggest_lr(lrs: ArrayLike, losses: ArrayLike, rule: str = "auto") -> Suggest
     """Suggest a learning rate from the raw curve of a range test.
 
     ================= =============================================================================================
-    "auto"            between the half-way point of the fall and the lowest loss, with range and confidence (default)
+    "auto"            between where the fall ends and a tenth of the explosion, with range and confidence (default)
     "steepest"        steepest fall of the loss against the logarithm of the rate, on a smoothing that does not lag
     "minimum/10"      one order of magnitude before the lowest loss (Smith, arXiv 1506.01186; the luz article)
     others            those of fastai, torch-lr-finder, ignite and Lightning: see `lr_widget.rules`

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("sklearn")
 
+from benchmarks.rules.probes import probe_around, probe_steps, probed_rate
 from benchmarks.rules.score import Row, load, score
 from benchmarks.rules.table import rules
-from benchmarks.rules.tasks import halves
+from benchmarks.rules.tasks import Task, everything, halves, later, newest
 
 from lr_widget.rules import PEERS
 
@@ -55,6 +57,44 @@ def test_the_readme_has_the_figures_that_come_out(rows: tuple[int, dict[str, Row
         f"{found.near_best:.0%}"[:-1] + " %",
         f"{found.bad:.0%}"[:-1] + " %",
     )
+
+
+def test_probes_beat_every_rule_and_the_readme_says_by_how_much():
+    """A quarter of the best other finder's mean regret is promised, for no more steps than three sweeps have."""
+    stored = [load(task) for task in halves()[1]]
+    probed = score(stored, lambda one, lrs, losses, seed: probed_rate(one.task.name, seed), 100)
+    steps = probe_steps([one.task.name for one in stored])
+    assert max(steps) <= 300
+    assert probed.mean < 0.25 * min(score(stored, rules()[name], 100).mean for name in PEERS)
+    assert (
+        f'| `"auto"`, then probes ({sum(steps) / len(steps):.0f} more steps on average) | {probed.mean:.3f} '
+        f"| {probed.near_best * 100:.0f} % | {probed.bad * 100:.0f} % |"
+    ) in README
+
+
+@pytest.mark.parametrize(("group", "row"), [(later, "ten tasks made"), (newest, "twelve tasks made")])
+def test_the_readme_has_the_figures_of_the_tasks_that_came_afterwards(group: Callable[[], list[Task]], row: str):
+    """The default rule and the best other finder at both lengths, and the probes."""
+    stored = [load(task) for task in group()]
+    figures = [
+        mean
+        for num_steps in (100, 300)
+        for mean in (
+            score(stored, rules()["auto"], num_steps).mean,
+            min(score(stored, rules()[name], num_steps).mean for name in PEERS),
+        )
+    ]
+    figures.append(score(stored, lambda one, lrs, losses, seed: probed_rate(one.task.name, seed), 100).mean)
+    line = re.search(rf"^\| {row} .*$", README, re.MULTILINE)
+    assert line is not None
+    assert re.findall(r"\d\.\d{3}", line[0]) == [f"{figure:.3f}" for figure in figures]
+
+
+def test_the_stored_outcomes_are_those_of_todays_probes():
+    """One quick task is probed anew; its losses are smooth enough to come out alike on every machine."""
+    [task] = [task for task in everything() if task.name == "six classes linear, momentum"]
+    outcome = probe_around(task, 0, *load(task).curves(100)[0])
+    assert outcome["lr"] == pytest.approx(probed_rate(task.name, 0), rel=0.1)
 
 
 def test_both_halves_have_tasks_of_every_kind():

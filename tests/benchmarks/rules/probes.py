@@ -21,13 +21,14 @@ def rebuild_probes(tasks: list[Task]) -> None:
     torch.set_num_threads(1)
     outcomes = dict(_probed())
     for task in tasks:
-        outcomes[task.name] = [_probe(task, seed, *curve) for seed, curve in enumerate(load(task).curves(100))]
+        outcomes[task.name] = [probe_around(task, seed, *curve) for seed, curve in enumerate(load(task).curves(100))]
         print(f"{task.name}: {outcomes[task.name]}", flush=True)
     PROBED.write_text(json.dumps(outcomes, indent=1) + "\n")
     _probed.cache_clear()
 
 
-def _probe(task: Task, seed: int, *curve: object) -> dict[str, float | int | None]:
+def probe_around(task: Task, seed: int, *curve: object) -> dict[str, float | int | None]:
+    """Probe around the suggestion for a curve. Returns the rate that it comes to, or None, and the steps it takes."""
     model, optimizer, batches = task.start(seed)
     records = LRRecords(*curve)
     try:
