@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .comparing import ProbeRun
 from .engine import iter_range_test, range_test
 from .errors import LRWidgetError, NoSuggestionError, NotebookError, RestoreError
-from .evidence import Evidence, ProbeRun
+from .evidence import Evidence
 from .probing import probe
 from .records import LRRecords, StepRecord
 from .suggest import Suggestion, suggest_lr

@@ -13,9 +13,10 @@ import numpy as np
 from .batches import Batches
 from .checks import stateful
 from .collect import drain, keep, progress_bar
+from .comparing import ProbeRun, is_outrun, next_rate
 from .engine import iter_range_test, range_test
 from .errors import NoSuggestionError
-from .evidence import Evidence, ProbeRun, is_outrun, next_rate
+from .evidence import Evidence
 from .records import LRRecords, StepRecord
 from .schedule import Schedule, check_num_steps, check_rate, constant, one_cycle
 from .suggestion import Suggestion
@@ -63,7 +64,7 @@ def probe(
             Nor does a training loss say early how the validation loss will end: with ``val_data`` it is the same.
         progress: show a tqdm bar.
         **options: those of `lr_widget.range_test`. With ``val_data``, the trainings are compared by their validation
-            loss at the end.
+            loss at the end, and the suggestion is the best one's rate.
 
     Returns:
         The `Evidence`; its ``suggestion`` is the outcome. Ctrl-C ends it early with the trainings so far.

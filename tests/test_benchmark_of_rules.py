@@ -76,15 +76,16 @@ def test_probes_beat_every_rule_and_the_readme_says_by_how_much():
 def test_the_readme_has_the_figures_of_the_tasks_that_came_afterwards(group: Callable[[], list[Task]], row: str):
     """The default rule and the best other finder at both lengths, and the probes."""
     stored = [load(task) for task in group()]
-    figures = [
-        mean
-        for num_steps in (100, 300)
-        for mean in (
+
+    def means(num_steps: int) -> list[float]:
+        return [
             score(stored, rules()["auto"], num_steps).mean,
             min(score(stored, rules()[name], num_steps).mean for name in PEERS),
-        )
-    ]
-    figures.append(score(stored, lambda one, lrs, losses, seed: probed_rate(one.task.name, seed), 100).mean)
+        ]
+
+    probed = score(stored, lambda one, lrs, losses, seed: probed_rate(one.task.name, seed), 100).mean
+    figures = means(100) + means(300)
+    figures.insert(1, probed)
     line = re.search(rf"^\| {row} .*$", README, re.MULTILINE)
     assert line is not None
     assert re.findall(r"\d\.\d{3}", line[0]) == [f"{figure:.3f}" for figure in figures]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from ..evidence import Evidence, second_half
+from ..comparing import second_half
+from ..evidence import Evidence
 from ..records import LRRecords, StepRecord
 from ..smoothing import ema
 from ..suggest import Suggestion
@@ -63,12 +65,10 @@ class Picture:
 
     def probe(self, evidence: Evidence) -> None:
         """Draw where the probes have come to."""
+        ended = [(run, math.isfinite(run.end_loss)) for run in evidence.runs if np.isfinite(run.loss).all()]
         self._probes = [
-            Probe(
-                run.lr, float(second_half(run.loss).mean()) if run.val_loss is None else run.val_loss, run.is_complete
-            )
-            for run in evidence.runs
-            if np.isfinite(run.loss).all()
+            Probe(run.lr, run.end_loss if has_end else float(second_half(run.loss).mean()), has_end)
+            for run, has_end in ended
         ]
         self._draw()
 

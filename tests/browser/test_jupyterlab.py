@@ -98,7 +98,7 @@ def test_the_curve_grows_while_it_runs_and_the_rate_reaches_the_next_cell(open_n
 
 def test_stop_in_the_middle_keeps_the_points_and_restores(open_notebook: Open) -> None:
     """Pause waits, Resume goes on, Stop ends the run where it is; the kernel answers in between."""
-    notebook = show(open_notebook)
+    notebook = show(open_notebook, setup=SETUP.replace("0.02, None", "0.1, None"))  # a busy machine clicks late
     notebook.ref("start").click()
     notebook.wait_for(STEP_SHOWN, 15)
     notebook.ref("pause").click()
