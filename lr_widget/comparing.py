@@ -18,7 +18,6 @@ CLOSE = 0.1  # rates that lose less than this share of what the best one learns 
 FAR = 0.5  # nobody is out of the race who may have learnt half of it
 CLEAR_ERRORS = 3.0
 MIN_OUTRUN_SHARE = 4  # nor in the first quarter
-NUM_FIRST_LOSSES = 4  # their mean is the loss before anything is learnt
 ROUNDING = 1e-12  # relative: a smaller fall is none
 
 
@@ -81,20 +80,20 @@ def lost(run: ProbeRun, runs: Sequence[ProbeRun]) -> float:
 def fallen(runs: Sequence[ProbeRun], count: int | None = None) -> float:
     """Return how far the training loss fell within so many steps in the training where it fell furthest.
 
-    From the mean of the first losses at the lowest rate, where nothing is learnt yet. Negative where it rose.
+    From the first loss, which is the same in all of them, before any update. Negative where it rose in all of them.
     """
-    complete = [run for run in runs if run.is_complete]
-    before = float(min(complete, key=lambda run: run.lr).loss[:NUM_FIRST_LOSSES].mean())
-    end = min(float(second_half(run.loss[:count]).mean()) for run in complete)
+    before = float(runs[0].loss[0])
+    end = min(float(second_half(run.loss[:count]).mean()) for run in runs if run.is_complete)
     return 0.0 if math.isclose(before, end, rel_tol=ROUNDING) else before - end
 
 
 def next_rate(runs: Sequence[ProbeRun], suggested: float) -> float | None:
     """Return the rate to try next, or None where there is none.
 
-    First half a decade beyond the highest or the lowest rate so far, whichever ended lower (the higher one first),
-    until both have lost a tenth of what the best one learnt. Then a quarter of a decade beside the best one, first
-    where its neighbour ended lower. Where none got to its end, half a decade below the lowest, for four decades.
+    First half a decade beyond the highest or the lowest rate so far, whichever ended lower, until both have lost a
+    tenth of what the best one learnt; of two alike the higher one, unless nothing has been learnt. Then a quarter of a
+    decade beside the best one, first where its neighbour ended lower. Where none got to its end, half a decade below
+    the lowest, for four decades.
 
     >>> next_rate([], 0.01)
     0.01
@@ -106,11 +105,14 @@ def next_rate(runs: Sequence[ProbeRun], suggested: float) -> float | None:
     best, tried = best_of(runs), {_place(run, suggested): run for run in runs}
     if best is None:
         return _rate(min(tried) - STRIDE, suggested) if min(tried) > LOWEST_PLACE else None
-    ends = [(lost(tried[end], runs), end + way) for end, way in ((max(tried), STRIDE), (min(tried), -STRIDE))]
-    beyond = [end for end in ends if end[0] < CLOSE]
+    outwards = [(max(tried), STRIDE), (min(tried), -STRIDE)]
+    if fallen(runs) <= 0:
+        outwards.reverse()
+    losses = {place: lost(run, runs) for place, run in tried.items()}
+    beyond = [(losses[end], end + way) for end, way in outwards if losses[end] < CLOSE]
     here = _place(best, suggested)
     around = [(here + way, here + 2 * way) for way in (1, -1)]
-    beside = [(lost(tried[far], runs), near) for near, far in around if far in tried and near not in tried]
+    beside = [(losses[far], near) for near, far in around if far in tried and near not in tried]
     ways = beyond or beside
     return _rate(min(ways, key=lambda way: way[0])[1], suggested) if ways else None
 

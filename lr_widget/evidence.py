@@ -147,8 +147,11 @@ class Evidence:
             reason += f", and this is the middle of the {number} that ended about as low"
         if best is not first:
             reason += f"; at {first.lr:.1e}, where they began, {_outcome(first)}"
+        untried = [way for way, side in (("higher", 1), ("lower", -1)) if not self._beside(best, side)]
+        if untried:
+            reason += f"; no {' or '.join(untried)} rate was tried: that takes more steps"
         if fallen(self.runs) <= 0:
-            reason += "; but no training loss fell below the first ones"
+            reason += "; but no training loss fell below the first one"
         return f"{reason}."
 
 

@@ -82,6 +82,23 @@ def test_a_constant_loss_is_not_walked_up_for_ever():
     assert lost(runs[1], runs) == math.inf
 
 
+def test_where_nothing_is_learnt_lower_rates_come_first():
+    """A training that ends above the first loss had too high a rate rather than too low a one."""
+    assert next_rate([ended(1.0, 12.0)], 1.0) == pytest.approx(10**-0.5)
+    assert next_rate([ended(1.0, 9.9)], 1.0) == pytest.approx(10**0.5)
+
+
+def test_what_was_learnt_counts_from_the_first_loss():
+    """Not from the next ones, which may have exploded already: nothing is about as good as what only came back."""
+    exploded = [
+        ProbeRun(lr, np.array([2.3, 80.0, 50.0, 20.0, end, end, end, end]), "completed")
+        for lr, end in ((3.0, 7.9), (1.0, 3.0), (0.3, 2.4))
+    ]
+    assert [lost(run, exploded) for run in exploded] == [math.inf, math.inf, 0.0]
+    trained = [*exploded, ended(0.03, 0.3, start=2.3)]
+    assert lost(trained[2], trained) == pytest.approx(2.1 / 2.0)
+
+
 WOBBLE = np.tile([0.1, -0.1], 40)
 
 
@@ -115,7 +132,7 @@ def test_nobody_is_outrun_in_the_first_quarter():
 
 def test_where_nothing_is_learnt_any_clear_gap_outruns():
     """Half of nothing is nothing; equal losses are a draw."""
-    level = ProbeRun(0.1, 1.0 + WOBBLE, "completed")
+    level = ProbeRun(0.1, 1.0 - WOBBLE, "completed")
     assert is_outrun(level.loss[:40] + 0.01, [level])
     assert not is_outrun(level.loss[:40], [level])
 

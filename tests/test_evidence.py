@@ -66,7 +66,7 @@ def test_where_nothing_is_learnt_the_lowest_end_stands_alone_and_says_so():
     assert (suggestion.lr, suggestion.confidence) == (0.1, "low")
     assert suggestion.reason == (
         "In 3 short trainings (24 steps in all), the rate 1.0e-01, where they began, ended with the lowest loss, 10; "
-        "but no training loss fell below the first ones."
+        "but no training loss fell below the first one."
     )
 
 
@@ -78,6 +78,18 @@ def test_the_confidence_grows_with_what_was_tried_around(ends: list[float], conf
     """One side alone is no bracket; a bracket that is not clearly worse is a medium one."""
     runs = tuple(ended(lr, end) for lr, end in zip([0.1, 0.3, 0.03], ends, strict=False))
     assert Evidence(0.1, runs, 8).suggestion.confidence == confidence
+
+
+@pytest.mark.parametrize(
+    ("rates", "untried"),
+    [([0.1], "higher or lower"), ([0.1, 0.01], "higher"), ([0.1, 1.0], "lower"), ([0.1, 0.01, 1.0], None)],
+)
+def test_a_side_that_was_not_tried_is_named(rates: list[float], untried: str | None):
+    """The best may lie there; the steps were spent."""
+    runs = tuple(ended(lr, 1.0 if lr == 0.1 else 5.0) for lr in rates)
+    reason = Evidence(0.1, runs, 8).suggestion.reason
+    assert (f"; no {untried} rate was tried: that takes more steps." in reason) == (untried is not None)
+    assert ("tried" in reason) == (untried is not None)
 
 
 def test_a_training_that_was_interrupted_says_nothing():
@@ -104,7 +116,7 @@ def test_with_validation_data_the_best_one_stands_alone():
     evidence = Evidence(0.1, runs, 8)
     assert evidence.suggestion.lr == 0.1
     assert evidence.suggestion.high == pytest.approx((0.1 * 0.3) ** 0.5)
-    assert "ended with the lowest validation loss, 2." in evidence.suggestion.reason
+    assert "ended with the lowest validation loss, 2;" in evidence.suggestion.reason
     assert evidence.to_pandas()["lost"].isna().tolist() == [False, True]
 
 

@@ -107,7 +107,9 @@ class Chart:
     def show_current(
         self, lrs: Array, raw: Array, smoothed: Array, others: Sequence[Curve] = (), probes: Sequence[Probe] = ()
     ) -> None:
-        """Draw the current curve and the probes, with a y axis that suits the other curves, too."""
+        """Draw the current curve and the probes within the axis, with a y axis that suits the other curves, too."""
+        low, high = self.bounds
+        probes = [probe for probe in probes if low <= probe.lr <= high]
         limits = self._limits([(raw, smoothed), *(curve[1:] for curve in others)], probes)
         if limits is not None:  # before the curves: in the other order, the browser would draw beyond the old limits
             self._show_limits(*limits)

@@ -48,13 +48,17 @@ class Outcome(traitlets.HasTraits):
         self.suggestion = self.rule_suggestions[self.rule]
 
     def keep_evidence(self, evidence: Evidence) -> None:
-        """Keep what probes have shown; their rate was asked for, so it takes the place of a pick, too."""
+        """Keep what probes have shown; it was asked for, so it is what is shown, and their rate takes a pick's place.
+
+        Trainings that were stopped before one got to its end have shown nothing.
+        """
         if not evidence.runs:
             return
         self.evidence, suggestion = evidence, evidence.suggestion
         self.rule_suggestions = {**self.rule_suggestions, "probe": suggestion}
         if suggestion.lr is not None:
             self.is_picked = False
+        if suggestion.lr is not None or evidence.runs[-1].stop_reason != "interrupted":
             self.rule = "probe"
         self.suggestion = self.rule_suggestions.get(self.rule)
 

@@ -139,7 +139,8 @@ def end_of_probes(stop_reason: str, evidence: Evidence, seconds: float) -> str:
     how = "Probed" if stop_reason == "completed" else "Stopped probing"
     if not evidence.runs:
         return f"{how}; nothing was tried. {_UNTOUCHED}"
-    return f"{how}: {steps(evidence.num_steps)} at {len(evidence.runs)} rates in {seconds:.1f} s. {_UNTOUCHED}"
+    rates = f"{len(evidence.runs)} rate{'s' * (len(evidence.runs) != 1)}"
+    return f"{how}: {steps(evidence.num_steps)} at {rates} in {seconds:.1f} s. {_UNTOUCHED}"
 
 
 def before_run(start_lr: float, end_lr: float, num_steps: int, repeats: int) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import traitlets
 from conftest import Training
 
-from lr_widget import LRFinderWidget, NotebookError, range_test
+from lr_widget import Evidence, LRFinderWidget, NotebookError, ProbeRun, range_test
 from lr_widget.widget import notebook
 
 Make = Callable[..., LRFinderWidget]
@@ -238,6 +239,42 @@ def test_probes_around_a_pick_need_no_test_before(make_widget: Make) -> None:
     )
     widget.rule = "auto"
     assert (widget.suggestion, widget.selected_lr) == (None, None)
+
+
+def test_probes_beyond_the_axis_do_not_stretch_it(make_widget: Make) -> None:
+    """What cannot be seen has no dot and no say in the limits."""
+    widget = make_widget(max_probe_steps=200, start_lr=1e-4, end_lr=1e-3)
+    click(widget, "pick", value="1e-3")
+    evidence = widget.probe()
+    within = {run.lr: run.end_loss for run in evidence.runs if run.is_complete and run.lr <= 1e-3}
+    assert max(run.lr for run in evidence.runs) > 1e-3
+    circles = dots(widget)["circle"]
+    assert np.asarray(circles.x) == pytest.approx(list(within))
+    assert np.asarray(circles.y) == pytest.approx(list(within.values()))  # not moved to an edge
+
+
+def test_a_validation_loss_that_is_not_finite_is_a_cross(make_widget: Make, training: Training) -> None:
+    """It has no end to compare, and stands where its training loss was."""
+    widget = make_widget(num_steps=20, max_probe_steps=40, val_data=training.data)
+    click(widget, "pick", value="1e-3")
+    training.losses = lambda call: 1.0 if torch.is_grad_enabled() else float("nan")
+    evidence = widget.probe()
+    assert {run.stop_reason for run in evidence.runs} == {"completed"}
+    assert widget.suggestion.lr is None
+    assert "none got to a finite end" in widget.view_state["suggestion"]["reason"]
+    assert np.asarray(dots(widget)["cross"].y) == pytest.approx([1.0] * len(evidence.runs))
+
+
+@pytest.mark.parametrize(("reason", "rule"), [("interrupted", "auto"), ("non_finite", "probe")])
+def test_probes_without_an_end_are_shown_unless_they_were_stopped(make_widget: Make, reason: str, rule: str) -> None:
+    """That no rate trains is an answer; that somebody pressed Stop is none, and the rule's suggestion stays."""
+    widget = make_widget(num_steps=20)
+    widget.run()
+    of_rule = widget.suggestion
+    widget.keep_evidence(Evidence(1e-3, (ProbeRun(1e-3, np.ones(3), reason),), 10))
+    assert widget.rule == rule
+    assert (widget.suggestion == of_rule) == (rule == "auto")
+    assert widget.view_state["suggestion"]["reason"] == widget.suggestion.reason
 
 
 def test_probes_that_find_nothing_take_the_place_of_earlier_ones(make_widget: Make, training: Training) -> None:
