@@ -100,7 +100,7 @@ def next_rate(runs: Sequence[ProbeRun], suggested: float) -> float | None:
     """
     if not runs:
         return suggested
-    if runs[-1].stop_reason == "exhausted":  # the data are as short at every rate
+    if runs[-1].stop_reason == "exhausted" or not math.isfinite(runs[0].loss[0]):  # as it will be at every rate
         return None
     best, tried = best_of(runs), {_place(run, suggested): run for run in runs}
     if best is None:

@@ -134,8 +134,10 @@ class Evidence:
             return f"{self._cost()} none had got to its end when they were stopped."
         if "exhausted" in reasons:
             return f"{self._cost()} the data ended before {self.probe_steps} steps; give more, or fewer probe_steps."
+        if steps == {1}:
+            return f"{self._cost()} the first loss was not finite, whatever the rate; look at the batch and the model."
         if reasons == {"non_finite"} and len(self.runs) > len(steps) == 1:
-            return f"{self._cost()} each loss of step {steps.pop()} was not finite; look at its batch and at the model."
+            return f"{self._cost()} each loss of step {steps.pop()} was not finite; try lower rates or check its batch."
         return f"{self._cost()} none got to a finite end; try lower rates."
 
     def _reason(self, best: ProbeRun, number: int) -> str:

@@ -68,8 +68,9 @@ def test_where_nothing_trains_four_decades_down_it_is_not_the_rate():
     assert [run.lr for run in runs] == pytest.approx([10 ** (-place / 2) for place in range(9)])
 
 
-def test_data_that_end_do_so_at_every_rate():
-    """No other rate is tried."""
+def test_what_is_so_at_every_rate_is_not_tried_again():
+    """No other rate is tried; nor where the first loss, before any update, is not finite."""
+    assert next_rate([ProbeRun(1.0, np.array([math.nan]), "non_finite")], 1.0) is None
     assert next_rate([ProbeRun(1.0, np.ones(5), "exhausted")], 1.0) is None
 
 

@@ -127,7 +127,12 @@ def test_with_validation_data_the_best_one_stands_alone():
         ([("diverged", 10)] * 2, "In 2 short trainings (20 steps in all), none got to a finite end; try lower rates."),
         (
             [("non_finite", 5)] * 2,
-            "In 2 short trainings (10 steps in all), each loss of step 5 was not finite; look at its batch and at the "
+            "In 2 short trainings (10 steps in all), each loss of step 5 was not finite; try lower rates or check its "
+            "batch.",
+        ),
+        (
+            [("non_finite", 1)],
+            "In one short training (1 step), the first loss was not finite, whatever the rate; look at the batch and the "
             "model.",
         ),
         (
