@@ -84,7 +84,7 @@ class Evidence:
         columns = {
             "lr": [run.lr for run in runs],
             "end_loss": [_or_nan(run.end_loss) for run in runs],
-            "lost": [_or_nan(lost(run, runs)) for run in runs],
+            "lost": [_or_nan(lost(run, self.runs)) for run in runs],
             "val_loss": [run.val_loss for run in runs],
             "steps": [run.loss.size for run in runs],
             "stop_reason": [run.stop_reason for run in runs],
@@ -146,7 +146,7 @@ class Evidence:
         began = ", where they began," if best is first else ""
         reason = f"{self._cost()} the rate {best.lr:.1e}{began} ended with the lowest {what}, {best.end_loss:.4g}"
         if number > 1:
-            reason += f", and this is the middle of the {number} that ended about as low"
+            reason += f", and the suggestion is the middle of the {number} that ended about as low"
         if best is not first:
             reason += f"; at {first.lr:.1e}, where they began, {_outcome(first)}"
         untried = [way for way, side in (("higher", 1), ("lower", -1)) if not self._beside(best, side)]

@@ -26,8 +26,8 @@ def test_the_suggestion_is_the_middle_of_the_rates_that_ended_about_as_low():
     assert suggestion.low == 0.001
     assert suggestion.high == pytest.approx(10**-0.5)
     assert suggestion.reason == (
-        "In 5 short trainings (40 steps in all), the rate 1.0e-01 ended with the lowest loss, 2, and this is the middle "
-        "of the 3 that ended about as low; at 1.0e-02, where they began, it was 2.4."
+        "In 5 short trainings (40 steps in all), the rate 1.0e-01 ended with the lowest loss, 2, and the suggestion is "
+        "the middle of the 3 that ended about as low; at 1.0e-02, where they began, it was 2.4."
     )
 
 
