@@ -131,7 +131,7 @@ class Evidence:
     def _why_none(self) -> str:
         reasons, steps = {run.stop_reason for run in self.runs}, {run.loss.size for run in self.runs}
         if "interrupted" in reasons:
-            return f"{self._cost()} none had got to its end when they were stopped."
+            return f"{self._cost()} the stop came before any end."
         if "exhausted" in reasons:
             return f"{self._cost()} the data ended before {self.probe_steps} steps; give more, or fewer probe_steps."
         if steps == {1}:

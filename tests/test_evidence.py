@@ -143,7 +143,7 @@ def test_with_validation_data_the_best_one_stands_alone():
             [("exhausted", 5)],
             "In one short training (5 steps), the data ended before 8 steps; give more, or fewer probe_steps.",
         ),
-        ([("interrupted", 1)], "In one short training (1 step), none had got to its end when they were stopped."),
+        ([("interrupted", 1)], "In one short training (1 step), the stop came before any end."),
     ],
 )
 def test_without_an_end_there_is_no_suggestion(ends: list[tuple[str, int]], reason: str):

@@ -50,17 +50,17 @@ class Outcome(traitlets.HasTraits):
     def keep_evidence(self, evidence: Evidence) -> None:
         """Keep what probes have shown; it was asked for, so it is what is shown, and their rate takes a pick's place.
 
-        Trainings that were stopped before one got to its end have shown nothing.
+        Trainings that were stopped before one got to its end have shown nothing; what was there before stays.
         """
-        if not evidence.runs:
+        suggestion = evidence.suggestion
+        if suggestion.lr is None and (not evidence.runs or evidence.runs[-1].stop_reason == "interrupted"):
             return
-        self.evidence, suggestion = evidence, evidence.suggestion
+        self.evidence = evidence
         self.rule_suggestions = {**self.rule_suggestions, "probe": suggestion}
         if suggestion.lr is not None:
             self.is_picked = False
-        if suggestion.lr is not None or evidence.runs[-1].stop_reason != "interrupted":
-            self.rule = "probe"
-        self.suggestion = self.rule_suggestions.get(self.rule)
+        self.rule = "probe"
+        self.suggestion = suggestion
 
     def select_suggestion(self) -> None:
         """Select the suggested rate where the user has not picked one."""

@@ -268,6 +268,7 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
         reason = run.stop_reason or "interrupted"
         if isinstance(run.job, Probing):
             self.keep_evidence(run.job.evidence())
+            self._picture.probe(self.evidence or run.job.evidence())
             text = words.end_of_probes(reason, run.job.evidence(), run.seconds)
         else:
             assert isinstance(run.job, RangeTest)

@@ -13,7 +13,7 @@ import torch
 import traitlets
 from conftest import Training
 
-from lr_widget import Evidence, LRFinderWidget, NotebookError, ProbeRun, range_test
+from lr_widget import LRFinderWidget, NotebookError, range_test
 from lr_widget.widget import notebook
 
 Make = Callable[..., LRFinderWidget]
@@ -265,16 +265,36 @@ def test_a_validation_loss_that_is_not_finite_is_a_cross(make_widget: Make, trai
     assert np.asarray(dots(widget)["cross"].y) == pytest.approx([1.0] * len(evidence.runs))
 
 
-@pytest.mark.parametrize(("reason", "rule"), [("interrupted", "auto"), ("non_finite", "probe")])
-def test_probes_without_an_end_are_shown_unless_they_were_stopped(make_widget: Make, reason: str, rule: str) -> None:
-    """That no rate trains is an answer; that somebody pressed Stop is none, and the rule's suggestion stays."""
-    widget = make_widget(num_steps=20)
+def test_probes_that_were_stopped_before_any_end_change_nothing(make_widget: Make, training: Training) -> None:
+    """That somebody pressed Stop is no answer: what the rule, or earlier probes have suggested stays, with its dots."""
+    widget = make_widget(num_steps=20, max_probe_steps=40)
     widget.run()
+
+    def stop_at_once() -> None:
+        training.at_step = lambda call: widget.stop()
+        assert widget.probe().suggestion.lr is None
+        training.at_step = lambda call: None
+
     of_rule = widget.suggestion
-    widget.keep_evidence(Evidence(1e-3, (ProbeRun(1e-3, np.ones(3), reason),), 10))
-    assert widget.rule == rule
-    assert (widget.suggestion == of_rule) == (rule == "auto")
-    assert widget.view_state["suggestion"]["reason"] == widget.suggestion.reason
+    stop_at_once()
+    assert (widget.suggestion, widget.rule, widget.evidence) == (of_rule, "auto", None)
+    assert note(widget).startswith("Stopped probing: 1 step at 1 rate in ")
+    evidence = widget.probe()
+    shown = [np.asarray(mark.x).tolist() for mark in dots(widget).values()]
+    stop_at_once()
+    assert (widget.suggestion, widget.rule) == (evidence.suggestion, "probe")
+    assert widget.evidence.runs == evidence.runs
+    assert [np.asarray(mark.x).tolist() for mark in dots(widget).values()] == shown
+
+
+def test_probes_that_find_nothing_take_the_place_of_the_rule(make_widget: Make, training: Training) -> None:
+    """That no rate trains is an answer."""
+    widget = make_widget(num_steps=20, max_probe_steps=40)
+    widget.run()
+    training.losses = lambda call: float("nan")
+    evidence = widget.probe()
+    assert (widget.rule, widget.suggestion) == ("probe", evidence.suggestion)
+    assert widget.view_state["suggestion"]["reason"] == evidence.suggestion.reason
 
 
 def test_probes_that_find_nothing_take_the_place_of_earlier_ones(make_widget: Make, training: Training) -> None:
