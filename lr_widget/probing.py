@@ -50,8 +50,8 @@ def probe(
     numbers; so their losses are compared step by step. The first one has the suggested rate, the next ones go on from
     there by half a decade to the side that is better, until rates on both sides are worse, then to quarters of a decade
     beside the best one. One that is far behind the best one is stopped early. The suggestion is the middle of the rates
-    that ended about as low as the best one.
-    Like a range test, it leaves model, optimizer, data order and random state bit for bit as they were.
+    that ended about as low as the best one. Like a range test, it leaves model, optimizer, data order and random state
+    bit for bit as they were.
 
     Args:
         model, optimizer, loss_fn, train_data: as for `lr_widget.range_test`.
