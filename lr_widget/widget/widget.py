@@ -255,6 +255,8 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
                 self._show_run(run)
                 if run.error is None:
                     self._keep(run)
+                if isinstance(run.job, Probing) and self.evidence is not None:
+                    self._picture.probe(self.evidence)  # earlier dots, where these probes have shown nothing
             except Exception as error:  # a fault of ours must not leave the widget saying that it runs
                 run.error = error
             if run.error is not None:
@@ -268,7 +270,6 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
         reason = run.stop_reason or "interrupted"
         if isinstance(run.job, Probing):
             self.keep_evidence(run.job.evidence())
-            self._picture.probe(self.evidence or run.job.evidence())
             text = words.end_of_probes(reason, run.job.evidence(), run.seconds)
         else:
             assert isinstance(run.job, RangeTest)

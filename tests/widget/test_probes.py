@@ -144,6 +144,12 @@ def test_an_exception_in_a_probe_is_shown_and_the_last_result_stays(make_widget:
     click(widget, "probe")
     assert widget.wait(20)
     assert (widget.status, widget.view_state["failure"]) == ("finished", None)
+    shown = [np.asarray(mark.x).tolist() for mark in dots(widget).values()]
+    training.at_step = lambda call: fail(26)
+    with pytest.raises(RuntimeError, match="my own"):
+        widget.probe()
+    assert widget.rule == "probe"
+    assert [np.asarray(mark.x).tolist() for mark in dots(widget).values()] == shown
 
 
 def test_repeats_are_run_shown_as_a_band_and_kept(make_widget: Make, training: Training) -> None:
