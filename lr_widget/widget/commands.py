@@ -60,5 +60,6 @@ def set_from_browser(widget: LRFinderWidget, name: str, value: object) -> None:
 
 def steer(widget: LRFinderWidget, action: str, run_id: int | None = None) -> None:
     """Stop, pause or resume the run; one that is over already stays as it is."""
-    if getattr(widget.runner, action)(run_id):
-        widget.say("info", _DOING[action])
+    with widget.hold_sync():  # which lets no other thread write: what comes of it is said after this, not before
+        if getattr(widget.runner, action)(run_id):
+            widget.say("info", _DOING[action])

@@ -120,6 +120,28 @@ def test_stop_pause_and_resume_from_the_browser(make_widget: Make, training: Tra
     assert training.state() == before
 
 
+@pytest.mark.parametrize(("action", "expected"), [("stop", "Stopped at step"), ("pause", "Paused.")])
+def test_what_came_of_a_click_is_said_last(
+    make_widget: Make, training: Training, monkeypatch: pytest.MonkeyPatch, action: str, expected: str
+) -> None:
+    """The thread that trains may see the wish before the click is answered; the answer must not hide its outcome."""
+    training.may_step = threading.Semaphore(3)
+    widget = make_widget(num_steps=50)
+    click(widget, "start")
+    wait_until(lambda: training.calls == 4)
+    act = getattr(widget.runner, action)
+
+    def act_and_lose_time(run_id: int | None) -> bool:
+        is_meant = act(run_id)
+        training.may_step.release()
+        time.sleep(0.3)
+        return bool(is_meant)
+
+    monkeypatch.setattr(widget.runner, action, act_and_lose_time)
+    click(widget, action, run_id=widget.view_state["run_id"])
+    wait_until(lambda: note(widget).startswith(expected))
+
+
 def test_starting_twice_is_refused(make_widget: Make, training: Training) -> None:
     """From Python with an exception, from the browser with a message."""
     training.may_step = threading.Semaphore(0)
