@@ -20,7 +20,11 @@ COLAB = {
     "traitlets": "5.7.1",
 }
 # These read what goes over a comm, and comms are made in another way there.
-OF_THE_NEWER_LINE = ["test_every_command_is_answered", "test_many_fast_steps_send_few_and_small_messages"]
+OF_THE_NEWER_LINE = [
+    "test_every_command_is_answered",
+    "test_many_fast_steps_send_few_and_small_messages",
+    "test_a_page_that_asks_for_the_state_gets_no_old_one_last",
+]
 
 pytestmark = pytest.mark.packaging
 

@@ -21,6 +21,9 @@ export function createView(root: HTMLElement, send: (command: Command) => void):
   let ownWords = "";
 
   const show = (next: State): void => {
+    if (next.view_state.note.text !== state?.view_state.note.text) {
+      ownWords = "";
+    }
     state = next;
     showControls(refs, next);
     showSettings(refs, next);

@@ -6,6 +6,7 @@ import { type Command, STATE_KEYS, type State } from "./protocol";
 import { createView } from "./view";
 
 const PATIENCE_MS = 1500;
+const GRACE_MS = 500;
 
 interface Model {
   get(name: string): unknown;
@@ -22,11 +23,24 @@ function readState(model: Model): State {
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const root = document.createElement("div");
   el.append(root);
-  const waiting = new Map<number, ReturnType<typeof setTimeout>>();
-  let serial = 0;
+  const waiting = new Map<string, ReturnType<typeof setTimeout>>();
+  const viewId = Math.random().toString(36).slice(2); // all views of a widget hear its answers
+  let count = 0;
+  let interrupt: ReturnType<typeof setTimeout> | undefined;
 
+  // A cell that runs the test may keep the kernel from reading messages. Where it does, interrupt it, if the host allows
+  // that; where the message was read, an interrupt would hit what the cell does after the test.
+  const interruptUnlessHeard = (runId: number): void => {
+    interrupt ??= setTimeout(() => {
+      interrupt = undefined;
+      const { view_state: now } = readState(model);
+      if (now.is_blocking && now.run_id === runId && now.can.includes("stop")) {
+        model.widget_manager.kernel?.interrupt?.().catch(() => undefined);
+      }
+    }, GRACE_MS);
+  };
   const send = (command: Command): void => {
-    const mine = ++serial;
+    const mine = `${viewId}-${++count}`;
     view.say("");
     waiting.set(
       mine,
@@ -34,8 +48,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     );
     model.send({ ...command, serial: mine });
     if (command.command === "stop" && readState(model).view_state.is_blocking) {
-      // The cell that runs the test keeps the kernel from reading messages: interrupt it where the host allows it.
-      model.widget_manager.kernel?.interrupt?.().catch(() => undefined);
+      interruptUnlessHeard(command.run_id);
     }
   };
   const view = createView(root, send);
@@ -54,7 +67,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
       });
     }
   };
-  const answered = (content: { done?: number }): void => {
+  const answered = (content: { done?: string }): void => {
     if (content.done !== undefined && waiting.has(content.done)) {
       clearTimeout(waiting.get(content.done));
       waiting.delete(content.done);
@@ -80,6 +93,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     for (const timer of waiting.values()) {
       clearTimeout(timer);
     }
+    clearTimeout(interrupt);
     unmount();
     root.remove();
   };

@@ -109,24 +109,67 @@ test("a kernel that does not answer is said to be busy, until it answers", () =>
   const model = new FakeModel(makeState());
   widget.render({ model, el });
   press("start");
-  expect(model.sent).toEqual([{ command: "start", serial: 1 }]);
+  expect(model.sent).toEqual([{ command: "start", serial: expect.any(String) }]);
   vi.advanceTimersByTime(2000);
   expect(note()).toMatch(/^Waiting for the kernel/);
-  model.emit("msg:custom", { done: 1 });
+  model.emit("msg:custom", { done: model.sent[0]?.serial });
   expect(note()).toBe("Ready.");
 });
 
-test("Stop interrupts the kernel only where a cell of it runs the test", () => {
-  const running = { can: ["stop" as const] };
-  const background = new FakeModel(makeState({ status: "running" }, running));
-  widget.render({ model: background, el });
-  press("stop");
-  expect(background.interrupt).not.toHaveBeenCalled();
+test("the answer to one view is not taken for another's", () => {
+  vi.useFakeTimers();
+  const model = new FakeModel(makeState({}, { can: ["copy"] }));
+  widget.render({ model, el: document.createElement("div") });
+  widget.render({ model, el });
+  press("copy");
+  model.emit("msg:custom", { done: "1" });
+  model.emit("msg:custom", { done: `${model.sent[0]?.serial}`.replace(/^[^-]+/, "another") });
+  vi.advanceTimersByTime(2000);
+  expect(note()).toMatch(/^Waiting for the kernel/);
+});
 
-  el = document.createElement("div");
-  const blocking = new FakeModel(makeState({ status: "running" }, { ...running, is_blocking: true }));
-  widget.render({ model: blocking, el });
+test("what only this browser knows gives way to news of the kernel", async () => {
+  Object.defineProperty(navigator, "clipboard", { value: { writeText: () => Promise.resolve() }, configurable: true });
+  const model = new FakeModel(makeState({}, { can: ["code"] }));
+  widget.render({ model, el });
+  press("code");
+  await settled();
+  expect(note()).toMatch(/^The code is in the clipboard/);
+  model.emit("change:view_state");
+  await settled();
+  expect(note()).toMatch(/^The code is in the clipboard/);
+  Object.assign(model.state, makeState({}, { note: { kind: "error", text: "The test failed." } }));
+  model.emit("change:view_state");
+  await settled();
+  expect(note()).toBe("The test failed.");
+});
+
+const running = { can: ["stop" as const], run_id: 3 };
+
+test("Stop interrupts the kernel where a cell of it runs the test and hears nothing, for two clicks once", () => {
+  vi.useFakeTimers();
+  const model = new FakeModel(makeState({ status: "running" }, { ...running, is_blocking: true }));
+  widget.render({ model, el });
   press("stop");
-  expect(blocking.interrupt).toHaveBeenCalledOnce();
-  expect(blocking.sent).toEqual([{ command: "stop", run_id: 3, serial: 1 }]);
+  vi.advanceTimersByTime(200);
+  press("stop");
+  expect(model.interrupt).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(5000);
+  expect(model.interrupt).toHaveBeenCalledOnce();
+  expect(model.sent[0]).toEqual({ command: "stop", run_id: 3, serial: expect.any(String) });
+});
+
+test.each([
+  ["no cell runs the test", {}, {}],
+  ["the kernel has heard of it", { is_blocking: true }, { can: [] }],
+  ["the run is over", { is_blocking: true }, { is_blocking: false }],
+  ["the next run has begun", { is_blocking: true }, { run_id: 4 }],
+])("Stop interrupts nothing where %s", (_, before, after) => {
+  vi.useFakeTimers();
+  const model = new FakeModel(makeState({ status: "running" }, { ...running, ...before }));
+  widget.render({ model, el });
+  press("stop");
+  Object.assign(model.state, makeState({ status: "running" }, { ...running, ...before, ...after }));
+  vi.advanceTimersByTime(5000);
+  expect(model.interrupt).not.toHaveBeenCalled();
 });

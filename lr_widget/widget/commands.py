@@ -20,12 +20,29 @@ _DOING = {
 }
 
 
+def receive(widget: LRFinderWidget, content: Any) -> None:
+    """Carry out a message from the browser, between two cells where it concerns the model, and answer it."""
+
+    def answer() -> None:
+        try:
+            obey(widget, content)
+        finally:
+            if isinstance(content, dict):
+                widget.send({"done": content.get("serial")})
+
+    if protocol.touches_model(content):
+        widget.cells_thread.call(answer)
+    else:
+        answer()
+
+
 def obey(widget: LRFinderWidget, content: Any) -> None:
     """Carry out a message from the browser; a wrong one is ignored with a message in the widget."""
-    try:
-        _carry_out(widget, protocol.parse(content))
-    except _WRONG as error:
-        widget.say("warning", words.sentence(str(error)))
+    with widget.lock:  # no other thread changes anything between the deed and what is said of it
+        try:
+            _carry_out(widget, protocol.parse(content))
+        except _WRONG as error:
+            widget.say("warning", words.sentence(str(error)))
 
 
 def _carry_out(widget: LRFinderWidget, command: protocol.Command) -> None:
@@ -60,6 +77,8 @@ def set_from_browser(widget: LRFinderWidget, name: str, value: object) -> None:
 
 def steer(widget: LRFinderWidget, action: str, run_id: int | None = None) -> None:
     """Stop, pause or resume the run; one that is over already stays as it is."""
-    with widget.hold_sync():  # which lets no other thread write: what comes of it is said after this, not before
+    with widget.lock:
         if getattr(widget.runner, action)(run_id):
+            if action == "resume":
+                widget.status = "running"  # a pause that follows at once is then a new one
             widget.say("info", _DOING[action])

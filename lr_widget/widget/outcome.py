@@ -40,9 +40,10 @@ class Outcome(traitlets.HasTraits):
 
     def keep_records(self, records: LRRecords) -> None:
         """Keep the records of a test and what every rule suggests for them."""
-        self.records, self.evidence = records, None
+        self.evidence = None
         self.history = (*self.history, records)[-_MAX_HISTORY:]
         self.rule_suggestions = records.suggestions()
+        self.records = records  # whose observers may probe at once
         if self.rule not in self.rule_suggestions:
             self.rule = "auto"
         self.suggestion = self.rule_suggestions[self.rule]
@@ -66,8 +67,10 @@ class Outcome(traitlets.HasTraits):
         """Select the suggested rate where the user has not picked one."""
         if not self.is_picked:
             self._is_selecting = True
-            self.selected_lr = self.suggestion.lr if self.suggestion is not None else None
-            self._is_selecting = False
+            try:
+                self.selected_lr = self.suggestion.lr if self.suggestion is not None else None
+            finally:
+                self._is_selecting = False
 
     @traitlets.validate("rule")
     def _check_rule(self, proposal: Any) -> str:

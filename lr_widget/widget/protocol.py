@@ -36,6 +36,11 @@ def parse(content: Any) -> Command:
     return Command(content["command"], _whole(content, "run_id"), name, content.get("value"))
 
 
+def touches_model(content: Any) -> bool:
+    """Whether a message asks for something that must not happen while a cell may be training the same model."""
+    return isinstance(content, dict) and content.get("command") in ("start", "probe", "apply")
+
+
 def _whole(content: dict[str, Any], key: str) -> int | None:
     value = content.get(key)
     return value if isinstance(value, int) and not isinstance(value, bool) else None

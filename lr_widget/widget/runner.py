@@ -1,6 +1,7 @@
 """Drives the steps of a range test or of probes, in a background thread or blocking, and says when to show what.
 
-A run owns its flags, so a Stop that comes late reaches the run it was meant for and no other.
+A run owns its flags, so a Stop that comes late reaches the run it was meant for and no other. A Ctrl-C may come at any
+line: whoever makes a run the current one does it inside of the ``try`` that ends it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -45,16 +45,17 @@ class Run:
     run_id: int
     job: Job
     is_blocking: bool
+    thread: threading.Thread | None = None
     steps: list[StepRecord] = field(default_factory=list)
     stop_reason: str | None = None
     error: BaseException | None = None
     seconds: float = 0.0
     stop_requested: threading.Event = field(default_factory=threading.Event)
     may_go_on: threading.Event = field(default_factory=threading.Event)
-    finished: threading.Event = field(default_factory=threading.Event)
     _times: deque[float] = field(default_factory=lambda: deque(maxlen=_SPEED_WINDOW))
 
     def __post_init__(self) -> None:
+        self.sweep = self.job.steps()
         self.may_go_on.set()
 
     @property
@@ -92,15 +93,14 @@ class Runner:
 
     def __init__(
         self,
-        lock: AbstractContextManager[object],
+        lock: threading.RLock,
         show: Callable[[Run], None],
         done: Callable[[Run], None],
     ) -> None:
-        self._lock = lock
+        self._ended = threading.Condition(lock)
         self._show = show
         self._done = done
         self._current: Run | None = None
-        self._thread: threading.Thread | None = None
         self._run_id = 0
 
     @property
@@ -114,13 +114,18 @@ class Runner:
         Raises:
             RuntimeError: A run is in progress.
         """
-        run, steps = self._begin(job, is_blocking=False)
-        drive = _in_this_torch_context(self._drive)
-        context = contextvars.copy_context()
-        self._thread = threading.Thread(
-            target=context.run, args=(drive, run, steps), name="lr_widget-range-test", daemon=True
+        enter, context = _this_torch_context(), contextvars.copy_context()
+        run = self._make(job, is_blocking=False)
+        thread = threading.Thread(
+            target=context.run, args=(self._drive, run, enter), name="lr_widget-range-test", daemon=True
         )
-        self._thread.start()
+        with uninterrupted():
+            self._begin(run)
+            try:
+                thread.start()
+            except BaseException:  # the system gives no thread
+                self._current = None
+                raise
         return run
 
     def run(self, job: Job) -> Run:
@@ -129,13 +134,13 @@ class Runner:
         Raises:
             RuntimeError: A run is in progress.
         """
-        run, steps = self._begin(job, is_blocking=True)
+        run = self._make(job, is_blocking=True)
         try:
-            self._drive(run, steps)
-        except KeyboardInterrupt:  # between two statements of ours, or held back until the end was shown
-            steps.close()
-            if not run.finished.is_set():
-                run.stop_reason = "interrupted"
+            self._begin(run)
+            self._drive(run)
+        except KeyboardInterrupt:  # maybe one that was held back until the end was shown
+            if self._current is run:
+                run.stop_reason = run.stop_reason or "interrupted"
                 self._finish(run)
         return run
 
@@ -149,107 +154,115 @@ class Runner:
         return True
 
     def pause(self, run_id: int | None = None) -> bool:
-        """Let the current run wait after its step; False as for :meth:`stop`, or if it is asked to stop already."""
+        """Let the current run wait after its step; False as for :meth:`stop`, or if it waits or is asked to stop."""
         run = self._meant(run_id)
-        if run is None or run.stop_requested.is_set():
+        if run is None or run.is_paused or run.stop_requested.is_set():
             return False
         run.may_go_on.clear()
         return True
 
     def resume(self, run_id: int | None = None) -> bool:
-        """Let a paused run go on; False as for :meth:`stop`."""
+        """Let a paused run go on; False as for :meth:`stop`, or if it is not paused."""
         run = self._meant(run_id)
-        if run is None:
+        if run is None or not run.is_paused:
             return False
         run.may_go_on.set()
         return True
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until no run is in progress; False if ``timeout`` seconds were not enough.
+        """Wait until no run is in progress and its end is shown; False if ``timeout`` seconds were not enough.
 
         Raises:
             RuntimeError: Called by the thread that trains, which would wait for itself.
         """
-        run, thread = self._current, self._thread
-        if run is None:
-            return True
-        if thread is threading.current_thread():
-            raise RuntimeError("the range test cannot wait for itself; call wait() from another thread")
-        return run.finished.wait(timeout)
+        with self._ended:
+            run = self._current
+            if run is not None and run.thread is threading.current_thread():
+                raise RuntimeError("the range test cannot wait for itself; call wait() from another thread")
+            return self._ended.wait_for(lambda: self._current is None, timeout)
 
     def shut_down(self, timeout: float = _SHUTDOWN_SECONDS) -> None:
         """End the current run and wait, for some time, until everything is restored."""
+        run = self._current
         self.stop()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout)
+        if run is not None and run.thread is not threading.current_thread():
+            self.wait(timeout)
 
     def _meant(self, run_id: int | None) -> Run | None:
         run = self._current
         return run if run is not None and run_id in (None, run.run_id) else None
 
-    def _begin(self, job: Job, *, is_blocking: bool) -> tuple[Run, Sweep]:
-        with self._lock:
+    def _make(self, job: Job, *, is_blocking: bool) -> Run:
+        self._run_id += 1
+        return Run(self._run_id, job, is_blocking)
+
+    def _begin(self, run: Run) -> None:
+        with self._ended:
             if self._current is not None:
                 raise RuntimeError(
                     "a range test is running already; stop it or wait for its end before starting another"
                 )
-            self._run_id += 1
-            self._current = Run(self._run_id, job, is_blocking)
-            return self._current, job.steps()
+            self._current = run
 
-    def _drive(self, run: Run, steps: Sweep) -> None:
+    def _drive(self, run: Run, enter: Callable[[], None] = lambda: None) -> None:
         try:
-            run.stop_reason = self._collect(run, steps)
-        except KeyboardInterrupt as error:
-            run.stop_reason = "interrupted"
-            run.error = None if run.is_blocking else error
+            run.thread = threading.current_thread()
+            enter()
+            run.stop_reason = self._collect(run)
         except BaseException as error:
+            if run.is_blocking and isinstance(error, KeyboardInterrupt):
+                raise
             run.error = error
         self._finish(run)
 
-    def _collect(self, run: Run, steps: Sweep) -> str:
+    def _collect(self, run: Run) -> str:
         next_show = 0.0
-        try:
+        self._show_whole(run)
+        while not run.stop_requested.is_set():
+            begin = time.perf_counter()
+            try:
+                step = next(run.sweep)
+            except StopIteration as end:
+                return str(end.value)
+            now = time.perf_counter()
+            run.add(step, now - begin)
+            if now >= next_show:
+                self._show_whole(run)
+                cost = time.perf_counter() - now
+                next_show = now + max(1.0 / MAX_UPDATES_PER_SECOND, _SHOW_SHARE * cost)
+            while run.is_paused:
+                self._show_whole(run)
+                run.may_go_on.wait()
+                self._show_whole(run)
+        return "stopped"
+
+    def _show_whole(self, run: Run) -> None:
+        with uninterrupted():
             self._show(run)
-            while not run.stop_requested.is_set():
-                begin = time.perf_counter()
-                try:
-                    step = next(steps)
-                except StopIteration as end:
-                    return str(end.value)
-                now = time.perf_counter()
-                run.add(step, now - begin)
-                if now >= next_show:
-                    self._show(run)
-                    cost = time.perf_counter() - now
-                    next_show = now + max(1.0 / MAX_UPDATES_PER_SECOND, _SHOW_SHARE * cost)
-                if run.is_paused:
-                    self._show(run)
-                    run.may_go_on.wait()
-                    self._show(run)
-            return "stopped"
-        finally:
-            steps.close()  # restores everything, whatever happened here
 
     def _finish(self, run: Run) -> None:
-        try:
-            with uninterrupted(), self._lock:
+        with uninterrupted():
+            try:
+                run.sweep.close()  # restores everything, whatever happened
+            except BaseException as error:
+                run.error = error
+            with self._ended:
                 self._current = None
-                self._done(run)
-        finally:
-            run.finished.set()
+                try:
+                    self._done(run)
+                finally:
+                    self._ended.notify_all()
 
 
-def _in_this_torch_context(drive: Callable[[Run, Sweep], None]) -> Callable[[Run, Sweep], None]:
-    """Give a new thread what torch keeps per thread: the default device, the CUDA device, the grad mode."""
+def _this_torch_context() -> Callable[[], None]:
+    """Give a function that gives a new thread what torch keeps per thread: the default device, the CUDA device."""
     device = torch.get_default_device()
     cuda_device = torch.cuda.current_device() if torch.cuda.is_initialized() else None
 
-    def in_context(run: Run, steps: Sweep) -> None:
+    def enter() -> None:
         if torch.get_default_device() != device:
             torch.set_default_device(device)
         if cuda_device is not None:
             torch.cuda.set_device(cuda_device)
-        drive(run, steps)
 
-    return in_context
+    return enter

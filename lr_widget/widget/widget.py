@@ -22,6 +22,7 @@ from ..probing import DEFAULT_MAX_STEPS, Probing, rate_of
 from ..records import LRRecords
 from . import commands, notebook, protocol, settings, view, words
 from .arguments import SWEEP, Arguments, split_keywords
+from .cells_thread import CellsThread
 from .one_writer import OneWriter
 from .outcome import Outcome
 from .picture import Picture
@@ -84,13 +85,14 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
         sweep, fixed = split_keywords(keywords, others=("variable", "smoothing", "max_probe_steps"))
         self._arguments = Arguments((model, optimizer, loss_fn, train_data), fixed)
         self._arguments.range_test(sweep)  # checks everything, changes nothing
-        self._lock = threading.RLock()  # of OneWriter, which needs it before any trait is set
-        self.runner = Runner(self._lock, self._show_run, self._end_run)
+        self.lock = threading.RLock()  # of OneWriter, which needs it before any trait is set
+        self.runner = Runner(self.lock, self._show_run, self._end_run)
         self._picture = Picture(sweep["start_lr"], sweep["end_lr"], smoothing)
         self._shown_run: Run | None = None
         self._failure: words.Failure | None = None
         self._note: protocol.Note = {"kind": "info", "text": "Ready."}
         self._is_open = False
+        self.cells_thread = CellsThread()
         shown = {"variable": variable, "smoothing": smoothing, "max_probe_steps": max_probe_steps}
         super().__init__(figure=self._picture.figure, **shown, **sweep)
         self._is_open = True
@@ -144,7 +146,8 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
         Raises:
             NotebookError, RuntimeError: As :meth:`probe`.
         """
-        self._start(self._probing(profile))
+        with self.lock:  # the rate and the records of one moment
+            self._start(self._probing(profile))
 
     def stop(self) -> None:
         """End the test after the step it is in; the curve so far is kept. Without a test, nothing happens."""
@@ -183,8 +186,8 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
             NotebookError: There is no rate yet.
             RuntimeError: A test is running, whose end would put the old rates back.
         """
-        lr = self._selected("apply")
-        with self._lock:
+        with self.lock:
+            lr = self._selected("apply")
             if self.runner.current is not None:
                 raise RuntimeError("a range test is running and would put the old rates back; stop it first")
             rates = dict.fromkeys(map(words.rate, self._arguments.apply(lr, self.records)))
@@ -211,7 +214,7 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
         if notebook.current_host() == "colab":
             self.runner.run(job)
             return
-        with self._lock:  # the thread cannot show anything before the start is shown
+        with self.lock:  # the thread cannot show anything before the start is shown
             self._show_run(self.runner.start(job))
 
     def _probing(self, profile: str) -> Probing:
@@ -225,7 +228,7 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
     # What the runner calls, in the thread that trains
 
     def _show_run(self, run: Run) -> None:
-        with self._lock, self.hold_sync():
+        with self.hold_sync():
             if run is not self._shown_run:
                 self._begin_showing(run)
             if isinstance(run.job, RangeTest):
@@ -250,7 +253,7 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
         self.status = "paused" if is_paused else "running"
 
     def _end_run(self, run: Run) -> None:
-        with self.hold_sync():
+        with self.hold_sync(), self.holding_errors() as errors:
             try:
                 self._show_run(run)
                 if run.error is None:
@@ -259,12 +262,19 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
                     self._picture.probe(self.evidence)  # earlier dots, where these probes have shown nothing
             except Exception as error:  # a fault of ours must not leave the widget saying that it runs
                 run.error = error
+            self.select_suggestion()
+            self._show_end(run)
+            if errors and run.error is None:
+                run.error = errors[0]
+                self._show_end(run, words.OBSERVER_FAILED)
+
+    def _show_end(self, run: Run, failed: str = words.FAILED) -> None:
+        if self._shown_run is run:  # no observer has started the next one
             if run.error is not None:
                 self._failure = words.failure(run.error, run.steps[-1] if run.steps else None)
-                self._note = {"kind": "error", "text": "The test failed; see the message above."}
-            self.select_suggestion()
+                self._note = {"kind": "error", "text": failed}
             self.status = "finished" if run.error is None else "failed"
-            self.show_outcome()
+        self.show_outcome()
 
     def _keep(self, run: Run) -> None:
         reason = run.stop_reason or "interrupted"
@@ -279,7 +289,8 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
                 self._picture.end(records)
             last, num_steps = run.steps[-1] if run.steps else None, run.job.num_steps // run.job.repeats
             text = words.ending(reason, last, num_steps, len(run.steps), run.seconds)
-        self._note = {"kind": "good", "text": text}
+        if self._shown_run is run:
+            self._note = {"kind": "good", "text": text}
 
     # What the browser sends
 
@@ -291,11 +302,7 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
         self.send_state([name for name in sync_data if name in self.keys])
 
     def _on_message(self, _: Any, content: Any, __: Any) -> None:
-        try:
-            commands.obey(self, content)
-        finally:
-            if isinstance(content, dict):
-                self.send({"done": content.get("serial")})
+        commands.receive(self, content)
 
     # Keeping everything in step
 
@@ -312,7 +319,9 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
     def show_outcome(self) -> None:
         """Mark the suggestion and the pick on the chart, and show them in words."""
         if self._is_open:
-            self._picture.mark(self.suggestion, self.selected_lr if self.is_picked else None)
+            run = self.runner.current
+            suggestion = None if run is not None and isinstance(run.job, RangeTest) else self.suggestion
+            self._picture.mark(suggestion, self.selected_lr if self.is_picked else None)
             self._refresh()
 
     def _selected(self, what: str) -> float:
@@ -325,13 +334,13 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
 
     def say(self, kind: protocol.Kind, text: str) -> None:
         """Show a sentence in the status line."""
-        with self._lock:
+        with self.lock:
             self._note = {"kind": kind, "text": text}
             self._refresh()
 
     def _refresh(self) -> None:
         """Make anew what the browser shows."""
-        with self._lock:
+        with self.lock:
             if self.runner.current is None:
                 self._picture.cover(self.start_lr, self.end_lr)
             self.view_state = dict(

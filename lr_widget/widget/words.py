@@ -107,6 +107,10 @@ def ending(stop_reason: str, last: StepRecord | None, num_steps: int, done: int,
     return f"{sentences[stop_reason]} {_UNTOUCHED}"
 
 
+FAILED = "The test failed; see the message above."
+OBSERVER_FAILED = "Done and kept, but code that observes the widget failed; see the message above."
+
+
 def failure(error: BaseException, last: StepRecord | None) -> Failure:
     """The error of the user's code: what it is, where in the sweep, what to do, and the full traceback."""
     name = type(error).__name__

@@ -86,7 +86,7 @@ def _wait_until_up(server: subprocess.Popen[bytes], url: str, log: Path) -> None
     raise AssertionError(f"JupyterLab was not up within {SERVER_START_S} s:\n{log.read_text()}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # it runs an event loop in this thread, which other tests may not find there
 def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 

@@ -182,15 +182,15 @@ def test_an_error_of_the_users_code_is_shown_as_text(open_notebook: Open) -> Non
 
 
 def test_a_run_in_a_cell_is_live_and_both_ways_to_interrupt_it_keep_the_curve(open_notebook: Open) -> None:
-    """While the kernel is busy with run(), the chart grows; the widget's Stop and Jupyter's Interrupt both end it."""
-    cell = "records = widget.run(); print(records.stop_reason, len(records), fingerprint() == before)"
+    """While the kernel is busy with run(), the chart grows; Stop and Jupyter's Interrupt end it, not the cell's rest."""
+    cell = "records = widget.run(); time.sleep(1.5); print(records.stop_reason, len(records), fingerprint() == before)"
     notebook = show(open_notebook, cell, cell)
     notebook.run_cell(2)
     notebook.wait_for(STEP_SHOWN, 10)
     first = notebook.curve_points()
     notebook.wait_for(STEP_SHOWN, 15)
     assert notebook.curve_points() > first > 0
-    notebook.ref("stop").click()
+    notebook.ref("stop").dblclick()
     notebook.output(2).wait_for()
     reason, steps, is_restored = notebook.output(2).inner_text().split()
     assert (reason in ("interrupted", "stopped"), is_restored) == (True, "True")
@@ -202,6 +202,33 @@ def test_a_run_in_a_cell_is_live_and_both_ways_to_interrupt_it_keep_the_curve(op
     notebook.output(3).wait_for()
     assert notebook.output(3).inner_text().split()[::2] == ["interrupted", "True"]
     notebook.wait_for_note("Interrupted at step")
+
+
+def test_run_waits_for_the_cell_that_is_running(open_notebook: Open) -> None:
+    """The cell may be training the same model; the widget says what it waits for, and runs when the cell has ended."""
+    cell = """
+for _ in range(40):
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(inputs), targets).backward()
+    optimizer.step()
+    time.sleep(0.1)
+before = fingerprint()
+print(calls)
+"""
+    notebook = show(open_notebook, cell)
+    set_pace(notebook, 0.01)
+    notebook.ref("variable").fill("rate")
+    notebook.ref("variable").press("Enter")
+    notebook.wait_for("() => document.querySelector('.lrw [data-ref=variable]').dataset.shown === 'rate'")
+    notebook.run_cell(2)
+    notebook.wait_for("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'")
+    notebook.ref("start").click()
+    notebook.wait_for_note("Waiting for the kernel: it is busy with a cell")
+    notebook.output(2).wait_for()
+    assert notebook.output(2).inner_text().strip() == "0"
+    notebook.wait_for_note("Model and optimizer are as before.")
+    assert notebook.ask("fingerprint() == before") == "True"
+    assert int(notebook.ask("calls")) > 50
 
 
 def test_repeats_are_shaded_and_probes_are_dots(open_notebook: Open) -> None:

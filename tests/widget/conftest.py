@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,6 +73,24 @@ class Training:
         """All that a range test must leave as it was, as comparable values."""
         tensors = [t.tolist() for t in self.model.state_dict().values()]
         return [tensors, repr(self.optimizer.state_dict()), torch.get_rng_state().tolist()]
+
+
+def click(widget: LRFinderWidget, command: str, **content: Any) -> None:
+    """Send what the browser sends."""
+    widget._handle_custom_msg({"command": command, "serial": "1", **content}, [])
+
+
+def note(widget: LRFinderWidget) -> str:
+    """The status line."""
+    return str(widget.view_state["note"]["text"])
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for another thread to get somewhere."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true"
+        time.sleep(0.002)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,22 +10,12 @@ import numpy as np
 import pytest
 import torch
 import traitlets
-from conftest import Training
+from conftest import Training, click, note, wait_until
 
 from lr_widget import LRFinderWidget, NotebookError, range_test
 from lr_widget.widget import notebook
 
 Make = Callable[..., LRFinderWidget]
-
-
-def click(widget: LRFinderWidget, command: str, **content: Any) -> None:
-    """Send what the browser sends."""
-    widget._handle_custom_msg({"command": command, "serial": 1, **content}, [])
-
-
-def note(widget: LRFinderWidget) -> str:
-    """The status line."""
-    return str(widget.view_state["note"]["text"])
 
 
 def dots(widget: LRFinderWidget) -> dict[str, Any]:
@@ -71,10 +60,7 @@ def test_probing_from_the_browser_and_stopping_it(make_widget: Make, training: T
     calls = training.calls
     training.may_step = threading.Semaphore(25)
     click(widget, "probe")
-    deadline = time.monotonic() + 20
-    while training.calls < calls + 26:
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+    wait_until(lambda: training.calls == calls + 26)
     assert widget.status == "running"
     assert widget.view_state["suggestion"]["reason"].startswith("Short trainings from the same state")
     click(widget, "stop", run_id=widget.view_state["run_id"])

@@ -6,12 +6,14 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 import torch
 
 from lr_widget import StepRecord
+from lr_widget.interrupts import uninterrupted
 from lr_widget.widget.runner import Run, Runner
 
 
@@ -207,8 +209,58 @@ def test_waiting_for_oneself_is_refused() -> None:
     """A callback in the training thread would wait for ever."""
     runner, _ = make_runner(Steps(at_step=lambda step: runner.wait() and None))
     run = runner.start(runner.job)
-    assert run.finished.wait(10)
+    assert runner.wait(10)
     assert "cannot wait for itself" in str(run.error)
+
+
+def test_where_the_system_gives_no_thread_the_next_run_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is the caller's, and nothing is left that seems to run."""
+    runner, ends = make_runner(Steps())
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            runner.start(runner.job)
+    runner.run(runner.job)
+    assert ends == [("completed", 10, True)]
+
+
+def test_a_device_that_is_gone_is_an_error_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread fails before its first step, and says so."""
+    error = RuntimeError("CUDA error: device-side assert triggered")
+
+    def fail(_: int) -> None:
+        raise error
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "set_device", fail)
+    runner, ends = make_runner(Steps())
+    run = runner.start(runner.job)
+    assert runner.wait(10)
+    assert run.error is error
+    assert [steps for _, steps, _ in ends] == [0]
+
+
+def test_a_keyboard_interrupt_just_before_the_end_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes before interrupts are held back; the end is shown all the same."""
+    runner, ends = make_runner(Steps())
+    interrupted = []
+
+    def interrupt_once() -> AbstractContextManager[None]:
+        run = runner.current
+        if run is not None and run.has_ended and not interrupted:
+            interrupted.append(True)
+            raise KeyboardInterrupt
+        return uninterrupted()
+
+    monkeypatch.setattr("lr_widget.widget.runner.uninterrupted", interrupt_once)
+    runner.run(runner.job)
+    assert (interrupted, ends) == ([True], [("completed", 10, True)])
+    assert runner.current is None
 
 
 def test_speed_leaves_the_first_step_and_old_steps_out() -> None:
