@@ -97,6 +97,7 @@ class Runner:
         show: Callable[[Run], None],
         done: Callable[[Run], None],
     ) -> None:
+        self._lock = lock
         self._ended = threading.Condition(lock)
         self._show = show
         self._done = done
@@ -175,7 +176,7 @@ class Runner:
         Raises:
             RuntimeError: Called by the thread that trains, which would wait for itself.
         """
-        with self._ended:
+        with self._lock:
             run = self._current
             if run is not None and run.thread is threading.current_thread():
                 raise RuntimeError("the range test cannot wait for itself; call wait() from another thread")
@@ -197,7 +198,7 @@ class Runner:
         return Run(self._run_id, job, is_blocking)
 
     def _begin(self, run: Run) -> None:
-        with self._ended:
+        with self._lock:  # not the condition, in whose own Python code a Ctrl-C can come
             if self._current is not None:
                 raise RuntimeError(
                     "a range test is running already; stop it or wait for its end before starting another"
@@ -246,7 +247,7 @@ class Runner:
                 run.sweep.close()  # restores everything, whatever happened
             except BaseException as error:
                 run.error = error
-            with self._ended:
+            with self._lock:
                 self._current = None
                 try:
                     self._done(run)
