@@ -11,6 +11,7 @@ from lr_widget.curve import START_SHARE, Curve
 from lr_widget.shapes import Shapes
 from lr_widget.suggestion import Suggestion
 
+LEAST_POINTS = 12  # of fewer, noise alone makes a curve with a clear fall in up to 1 of 5
 SAFETY_DECADES = 1.0  # a tenth of the rate at which the loss explodes
 READING_ERROR_DECADES = 0.3  # of a reading without noise: a factor of 2
 NOISE_EVIDENCE = 15.0  # twice a log-likelihood ratio; what noise alone reaches in 1 of 20 to 40 curves
@@ -37,9 +38,13 @@ def auto(curve: Curve, others: Iterable[float | None]) -> Suggestion:
     Returns:
         ``confidence`` is "high" where the fall is clear and both readings are known to half a decade, "low" where noise
         hides the fall or it goes on at an end of the sweep, otherwise "medium", which is also the most where the loss
-        does not jump up before the end. There is no rate where noise hides everything, where the loss falls nowhere or
-        explodes within a decade of the start without having fallen, and where it falls to the very end.
+        does not jump up before the end. There is no rate for fewer than 12 points, where noise hides everything, where
+        the loss falls nowhere or explodes within a decade of the start without having fallen, and where it falls to the
+        very end.
     """
+    if curve.x.size < LEAST_POINTS:
+        reason = f"{curve.x.size} points are too few to tell a fall from noise; take at least {LEAST_POINTS} steps."
+        return Suggestion(None, "auto", reason)
     shapes = curve.shapes
     if shapes is None:
         return Suggestion(None, "auto", "The loss falls nowhere below where it starts; lower start_lr.")

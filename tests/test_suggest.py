@@ -56,12 +56,33 @@ def test_too_few_points_and_a_constant_curve_give_a_reason_from_every_rule():
         assert suggestion.reason.endswith(".")
 
 
+@pytest.mark.parametrize("num_steps", [5, 8, 12, 30])
+def test_noise_alone_is_seldom_taken_for_a_curve(num_steps: int):
+    """Also where a test was stopped after a few steps; nothing but noise gives a rate in at most 1 of 20 curves."""
+    rng = np.random.default_rng(0)
+    lrs = np.logspace(-7, -6, num_steps)
+    rates = [suggest_lr(lrs, 1 + 0.1 * rng.standard_normal(num_steps)).lr for _ in range(200)]
+    assert sum(lr is not None for lr in rates) <= 10
+
+
 def noisy_sweep(noise: float, num_steps: int = 100, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Return a sweep that falls from 2 to 1 around 1e-3, rises from 1 on, and carries Gaussian noise."""
     lrs = np.logspace(-7, 1, num_steps)
     x = np.log10(lrs)
     losses = 1 + 1 / (1 + np.exp(4 * (x + 3))) + 4 * np.exp(3 * (x - 0.5))
     return lrs, losses + np.random.default_rng(seed).normal(0, noise, num_steps)
+
+
+def test_a_clear_curve_of_twelve_points_is_enough():
+    """And eleven are said to be too few."""
+    lrs = np.logspace(-6, 1, 12)
+    losses = np.where(lrs > 0.3, 9.0, np.interp(np.log10(lrs), [-5, -2], [2, 1]))
+    lr = suggest_lr(lrs, losses).lr
+    assert lr is not None
+    assert 5e-3 < lr < 5e-2
+    assert suggest_lr(lrs[:11], losses[:11]).reason == (
+        "11 points are too few to tell a fall from noise; take at least 12 steps."
+    )
 
 
 def test_auto_lies_between_the_end_of_the_fall_and_a_tenth_of_the_jump():

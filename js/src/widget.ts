@@ -48,6 +48,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     );
     model.send({ ...command, serial: mine });
     if (command.command === "stop" && readState(model).view_state.is_blocking) {
+      view.say("Stopping after this step.");
       interruptUnlessHeard(command.run_id);
     }
   };

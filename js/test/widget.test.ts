@@ -151,6 +151,7 @@ test("Stop interrupts the kernel where a cell of it runs the test and hears noth
   const model = new FakeModel(makeState({ status: "running" }, { ...running, is_blocking: true }));
   widget.render({ model, el });
   press("stop");
+  expect(note()).toBe("Stopping after this step.");
   vi.advanceTimersByTime(200);
   press("stop");
   expect(model.interrupt).not.toHaveBeenCalled();
