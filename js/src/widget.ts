@@ -7,6 +7,7 @@ import { createView } from "./view";
 
 const PATIENCE_MS = 1500;
 const GRACE_MS = 500;
+const WAITING = "Waiting for the kernel: it is busy with a cell, or not connected.";
 
 interface Model {
   get(name: string): unknown;
@@ -24,27 +25,36 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const root = document.createElement("div");
   el.append(root);
   const waiting = new Map<string, ReturnType<typeof setTimeout>>();
+  const overdue = new Set<string>();
   const viewId = Math.random().toString(36).slice(2); // all views of a widget hear its answers
   let count = 0;
-  let interrupt: ReturnType<typeof setTimeout> | undefined;
+  let interrupting = 0; // the run that is interrupted soon
 
   // A cell that runs the test may keep the kernel from reading messages. Where it does, interrupt it, if the host allows
   // that; where the message was read, an interrupt would hit what the cell does after the test.
   const interruptUnlessHeard = (runId: number): void => {
-    interrupt ??= setTimeout(() => {
-      interrupt = undefined;
+    if (interrupting === runId) {
+      return;
+    }
+    interrupting = runId;
+    setTimeout(() => {
+      interrupting = interrupting === runId ? 0 : interrupting;
       const { view_state: now } = readState(model);
       if (now.is_blocking && now.run_id === runId && now.can.includes("stop")) {
         model.widget_manager.kernel?.interrupt?.().catch(() => undefined);
       }
     }, GRACE_MS);
   };
+  const sayWhetherWaiting = (): void => view.say(overdue.size > 0 ? WAITING : "");
   const send = (command: Command): void => {
     const mine = `${viewId}-${++count}`;
-    view.say("");
+    sayWhetherWaiting();
     waiting.set(
       mine,
-      setTimeout(() => view.say("Waiting for the kernel: it is busy with a cell, or not connected."), PATIENCE_MS),
+      setTimeout(() => {
+        overdue.add(mine);
+        sayWhetherWaiting();
+      }, PATIENCE_MS),
     );
     model.send({ ...command, serial: mine });
     if (command.command === "stop" && readState(model).view_state.is_blocking) {
@@ -72,8 +82,9 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     if (content.done !== undefined && waiting.has(content.done)) {
       clearTimeout(waiting.get(content.done));
       waiting.delete(content.done);
-      if (waiting.size === 0) {
-        view.say("");
+      overdue.delete(content.done);
+      if (waiting.size === 0 || overdue.size > 0) {
+        sayWhetherWaiting();
       }
     }
   };
@@ -94,7 +105,6 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     for (const timer of waiting.values()) {
       clearTimeout(timer);
     }
-    clearTimeout(interrupt);
     unmount();
     root.remove();
   };

@@ -160,6 +160,35 @@ test("Stop interrupts the kernel where a cell of it runs the test and hears noth
   expect(model.sent[0]).toEqual({ command: "stop", run_id: 3, serial: expect.any(String) });
 });
 
+test("Stop of the next run in a cell is for that run", () => {
+  vi.useFakeTimers();
+  const model = new FakeModel(makeState({ status: "running" }, { ...running, is_blocking: true }));
+  widget.render({ model, el });
+  press("stop");
+  vi.advanceTimersByTime(300);
+  const next = makeState({ status: "running" }, { ...running, run_id: 4, is_blocking: true });
+  Object.assign(model.state, next);
+  model.emit("change:view_state");
+  return Promise.resolve().then(() => {
+    press("stop");
+    vi.advanceTimersByTime(5000);
+    expect(model.interrupt).toHaveBeenCalledOnce();
+  });
+});
+
+test("a command that waits is said to wait, whatever else is answered", () => {
+  vi.useFakeTimers();
+  const model = new FakeModel(makeState({}, { can: ["start", "copy"] }));
+  widget.render({ model, el });
+  press("start");
+  vi.advanceTimersByTime(2000);
+  press("copy");
+  model.emit("msg:custom", { done: model.sent[1]?.serial });
+  expect(note()).toMatch(/^Waiting for the kernel/);
+  model.emit("msg:custom", { done: model.sent[0]?.serial });
+  expect(note()).toBe("Ready.");
+});
+
 test.each([
   ["no cell runs the test", {}, {}],
   ["the kernel has heard of it", { is_blocking: true }, { can: [] }],

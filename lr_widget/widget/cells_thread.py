@@ -7,15 +7,22 @@ import contextlib
 import threading
 from collections.abc import Callable
 
+from . import notebook
+
 
 class CellsThread:
     """Puts calls between the cells.
 
     Newer kernels handle a browser's messages in another thread while a cell is running. Made in a cell, this knows the
-    event loop that the cells are run by; elsewhere, in a script or a test, there are no cells to wait for.
+    event loop that the cells are run by; elsewhere, in a script or a test, there are no cells to wait for. A cell that
+    awaits something lets the calls in.
+
+    Attributes:
+        num_waiting: how many calls wait.
     """
 
     def __init__(self) -> None:
+        self.num_waiting = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         if threading.current_thread() is threading.main_thread():
             with contextlib.suppress(RuntimeError):
@@ -23,7 +30,14 @@ class CellsThread:
 
     def call(self, function: Callable[[], None]) -> None:
         """Call a function now if this is the cells' thread, else when the running cell has ended."""
-        if threading.current_thread() is threading.main_thread() or self._loop is None or not self._loop.is_running():
+        is_here = threading.current_thread() is threading.main_thread()
+        # The loop of a GUI that is shown between the cells does not hear of such calls.
+        if is_here or self._loop is None or not self._loop.is_running() or notebook.has_gui_loop():
             function()
         else:
-            self._loop.call_soon_threadsafe(function)
+            self.num_waiting += 1
+            self._loop.call_soon_threadsafe(self._call_waiting, function)
+
+    def _call_waiting(self, function: Callable[[], None]) -> None:
+        self.num_waiting -= 1
+        function()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 
 from ..errors import LRWidgetError
-from . import protocol, settings, words
+from . import notebook, protocol, settings, words
 
 if TYPE_CHECKING:
     from .widget import LRFinderWidget
@@ -21,35 +22,47 @@ _DOING = {
 
 
 def receive(widget: LRFinderWidget, content: Any) -> None:
-    """Carry out a message from the browser, between two cells where it concerns the model, and answer it."""
+    """Carry out a message from the browser and answer it; a wrong one is ignored with a message in the widget."""
+    try:
+        command = protocol.parse(content)
+    except ValueError as error:
+        widget.say("warning", words.sentence(str(error)))
+        _answer(widget, content)
+        return
 
-    def answer() -> None:
-        try:
-            obey(widget, content)
-        finally:
-            if isinstance(content, dict):
-                widget.send({"done": content.get("serial")})
+    def obey() -> None:
+        if widget.is_open:  # it may have been closed while this waited
+            try:
+                _obey(widget, command)
+            finally:
+                _answer(widget, content)
 
-    if protocol.touches_model(content):
-        widget.cells_thread.call(answer)
+    # What concerns the model waits for the end of the cell, and what comes later waits behind it.
+    if command.touches_model or (widget.cells_thread.num_waiting and not command.steers):
+        widget.cells_thread.call(obey)
     else:
-        answer()
+        obey()
 
 
-def obey(widget: LRFinderWidget, content: Any) -> None:
-    """Carry out a message from the browser; a wrong one is ignored with a message in the widget."""
-    with widget.lock:  # no other thread changes anything between the deed and what is said of it
+def _answer(widget: LRFinderWidget, content: Any) -> None:
+    if isinstance(content, dict):
+        widget.send({"done": content.get("serial")})
+
+
+def _obey(widget: LRFinderWidget, command: protocol.Command) -> None:
+    # No other thread changes anything between the deed and what is said of it. On Colab a test blocks the only thread.
+    with nullcontext() if notebook.current_host() == "colab" else widget.lock:
         try:
-            _carry_out(widget, protocol.parse(content))
+            _carry_out(widget, command)
         except _WRONG as error:
             widget.say("warning", words.sentence(str(error)))
 
 
 def _carry_out(widget: LRFinderWidget, command: protocol.Command) -> None:
-    if command.command == "set":
-        set_from_browser(widget, command.name, command.value)
-    elif command.command in ("stop", "pause", "resume"):
+    if command.steers:
         steer(widget, command.command, command.run_id)
+    elif command.command == "set":
+        set_from_browser(widget, command.name, command.value)
     elif command.command == "choose":
         widget.set_trait("rule", command.value)  # which checks it
     elif command.command == "pick":

@@ -30,6 +30,11 @@ def current_host() -> Host:
     return "jupyter"
 
 
+def has_gui_loop() -> bool:
+    """Whether the kernel serves the windows of a GUI between the cells (``%gui qt``, ``%matplotlib qt``)."""
+    return getattr(getattr(_shell(), "kernel", None), "eventloop", None) is not None
+
+
 def check_name(name: object) -> str:
     """Return ``name`` as a notebook variable's name.
 

@@ -17,7 +17,7 @@ class OneWriter(DOMWidget):  # type: ignore[misc]  # ipywidgets ships no types
     """
 
     lock: threading.RLock
-    _held_errors: list[Exception] | None = None
+    _held_errors: tuple[threading.Thread, list[Exception]] | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a trait and let its observers make of it what they will, before another thread sets the next."""
@@ -41,16 +41,18 @@ class OneWriter(DOMWidget):  # type: ignore[misc]  # ipywidgets ships no types
             try:
                 super().notify_change(change)
             except Exception as error:
-                if self._held_errors is None:
+                thread, errors = self._held_errors or (None, [])
+                if thread is not threading.current_thread():
                     raise
-                self._held_errors.append(error)
+                errors.append(error)
 
     @contextmanager
     def holding_errors(self) -> Iterator[list[Exception]]:
         """Keep errors of the users' observers until the block has set all that it has to."""
         with self.lock:
-            before, self._held_errors = self._held_errors, []
+            errors: list[Exception] = []
+            before, self._held_errors = self._held_errors, (threading.current_thread(), errors)
             try:
-                yield self._held_errors
+                yield errors
             finally:
                 self._held_errors = before

@@ -21,6 +21,16 @@ class Command:
     name: str
     value: object
 
+    @property
+    def touches_model(self) -> bool:
+        """Whether it must not be carried out while a cell may be training the same model."""
+        return self.command in ("start", "probe", "apply")
+
+    @property
+    def steers(self) -> bool:
+        """Whether it is for the run in progress."""
+        return self.command in ("stop", "pause", "resume")
+
 
 def parse(content: Any) -> Command:
     """Check a message from the browser.
@@ -34,11 +44,6 @@ def parse(content: Any) -> Command:
     if not isinstance(name, str) or (content["command"] == "set" and name not in SETTINGS):
         raise ValueError(f"{name!r} is no setting of this widget; the message was ignored")
     return Command(content["command"], _whole(content, "run_id"), name, content.get("value"))
-
-
-def touches_model(content: Any) -> bool:
-    """Whether a message asks for something that must not happen while a cell may be training the same model."""
-    return isinstance(content, dict) and content.get("command") in ("start", "probe", "apply")
 
 
 def _whole(content: dict[str, Any], key: str) -> int | None:

@@ -143,6 +143,8 @@ class Runner:
             if self._current is run:
                 run.stop_reason = run.stop_reason or "interrupted"
                 self._finish(run)
+            elif not run.has_ended:  # it has not begun
+                raise
         return run
 
     def stop(self, run_id: int | None = None) -> bool:
@@ -172,6 +174,8 @@ class Runner:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until no run is in progress and its end is shown; False if ``timeout`` seconds were not enough.
+
+        What the observers of the end take is not counted.
 
         Raises:
             RuntimeError: Called by the thread that trains, which would wait for itself.

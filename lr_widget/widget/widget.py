@@ -91,11 +91,11 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
         self._shown_run: Run | None = None
         self._failure: words.Failure | None = None
         self._note: protocol.Note = {"kind": "info", "text": "Ready."}
-        self._is_open = False
+        self.is_open = False
         self.cells_thread = CellsThread()
         shown = {"variable": variable, "smoothing": smoothing, "max_probe_steps": max_probe_steps}
         super().__init__(figure=self._picture.figure, **shown, **sweep)
-        self._is_open = True
+        self.is_open = True
         self._refresh()
         self.on_msg(self._on_message)
 
@@ -147,7 +147,8 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
             NotebookError, RuntimeError: As :meth:`probe`.
         """
         with self.lock:  # the rate and the records of one moment
-            self._start(self._probing(profile))
+            probing = self._probing(profile)
+        self._start(probing)
 
     def stop(self) -> None:
         """End the test after the step it is in; the curve so far is kept. Without a test, nothing happens."""
@@ -196,8 +197,8 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
 
     def close(self) -> None:
         """Stop a running test, put everything back and remove the widget."""
-        if getattr(self, "_is_open", False):
-            self._is_open = False
+        if getattr(self, "is_open", False):
+            self.is_open = False
             self.runner.shut_down()
             self._picture.close()
         super().close()
@@ -258,7 +259,7 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
                 self._show_run(run)
                 if run.error is None:
                     self._keep(run)
-                if isinstance(run.job, Probing) and self.evidence is not None:
+                if isinstance(run.job, Probing) and self.evidence is not None and self._shown_run is run:
                     self._picture.probe(self.evidence)  # earlier dots, where these probes have shown nothing
             except Exception as error:  # a fault of ours must not leave the widget saying that it runs
                 run.error = error
@@ -285,8 +286,8 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
             assert isinstance(run.job, RangeTest)
             if run.steps:
                 records = run.job.records(reason)
-                self.keep_records(records)
                 self._picture.end(records)
+                self.keep_records(records)
             last, num_steps = run.steps[-1] if run.steps else None, run.job.num_steps // run.job.repeats
             text = words.ending(reason, last, num_steps, len(run.steps), run.seconds)
         if self._shown_run is run:
@@ -308,17 +309,17 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
 
     @traitlets.observe("start_lr", "end_lr", "num_steps", "repeats", "max_probe_steps", "variable")
     def _on_setting(self, _: Any) -> None:
-        if self._is_open:
+        if self.is_open:
             self._refresh()
 
     @traitlets.observe("smoothing")
     def _on_smoothing(self, _: Any) -> None:
-        if self._is_open:
+        if self.is_open:
             self._picture.smooth(self.smoothing)
 
     def show_outcome(self) -> None:
         """Mark the suggestion and the pick on the chart, and show them in words."""
-        if self._is_open:
+        if self.is_open:
             run = self.runner.current
             suggestion = None if run is not None and isinstance(run.job, RangeTest) else self.suggestion
             self._picture.mark(suggestion, self.selected_lr if self.is_picked else None)
@@ -362,7 +363,7 @@ class LRFinderWidget(OneWriter, settings.Settings, Outcome, anywidget.AnyWidget)
     # Where no widget can be shown
 
     def __repr__(self) -> str:
-        if not getattr(self, "_is_open", False):
+        if not getattr(self, "is_open", False):
             return "LRFinderWidget(closed)"
         return words.summary(**self._sweep(), status=self.status, lr=self.selected_lr, suggestion=self.suggestion)
 

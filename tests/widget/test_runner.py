@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import signal
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -261,6 +262,80 @@ def test_a_keyboard_interrupt_just_before_the_end_is_shown(monkeypatch: pytest.M
     runner.run(runner.job)
     assert (interrupted, ends) == ([True], [("completed", 10, True)])
     assert runner.current is None
+
+
+def test_a_keyboard_interrupt_while_the_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the caller's, and the run that has begun is known."""
+    go = threading.Event()
+    runner, ends = make_runner(Steps(at_step=lambda step: go.wait(10) and None))
+    start = threading.Thread.start
+
+    def start_and_interrupt(thread: threading.Thread) -> None:
+        start(thread)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(threading.Thread, "start", start_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        runner.start(runner.job)
+    assert runner.current is not None
+    go.set()
+    assert runner.wait(10)
+    assert ends == [("completed", 10, True)]
+
+
+def test_a_keyboard_interrupt_lets_a_picture_be_finished() -> None:
+    """What is shown is never half of it."""
+    shown = []
+
+    def show(run: Run) -> None:
+        if len(run.steps) == 1:
+            signal.raise_signal(signal.SIGINT)
+        shown.append(len(run.steps))
+
+    runner, ends = make_runner(Steps(), show)
+    runner.run(runner.job)
+    assert shown == [0, 1]
+    assert ends == [("interrupted", 1, True)]
+
+
+def test_a_keyboard_interrupt_before_the_run_began_is_the_callers() -> None:
+    """Another thread holds the lock; the cell is ended as usual."""
+    runner, ends = make_runner(Steps())
+    held, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with runner._lock:
+            held.set()
+            go.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(10)
+    threading.Timer(0.2, signal.pthread_kill, (threading.get_ident(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(runner.job)
+    go.set()
+    thread.join(10)
+    assert ends == []
+    assert runner.current is None
+
+
+def test_a_state_that_cannot_be_put_back_is_an_error_of_the_run() -> None:
+    """It comes when a stopped sweep is closed."""
+    error = OSError("the disk is gone")
+
+    class Broken(Steps):
+        def steps(self) -> Generator[StepRecord, None, str]:
+            try:
+                yield from super().steps()
+            finally:
+                raise error
+            return ""
+
+    runner, _ = make_runner(Broken(at_step=lambda step: runner.stop() if step == 3 else None))
+    run = runner.start(runner.job)
+    assert runner.wait(10)
+    assert run.error is error
 
 
 def test_speed_leaves_the_first_step_and_old_steps_out() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from conftest import Training, click, note, wait_until
 
 from lr_widget import LRFinderWidget
 from lr_widget.records import LRRecords
+from lr_widget.widget import notebook
 
 Make = Callable[..., LRFinderWidget]
 
@@ -283,6 +285,40 @@ def test_an_observer_of_the_records_may_start_probes(make_widget: Make, training
     assert note(widget).startswith("Probed")
 
 
+def test_an_observer_of_the_records_may_start_the_next_test(make_widget: Make) -> None:
+    """Its curve is the one that is drawn, from its first step on."""
+    widget = make_widget(num_steps=20, repeats=2)
+
+    def start_once(_: Any) -> None:
+        widget.unobserve(start_once, "records")
+        widget.repeats, widget.num_steps = 1, 30
+        widget.start()
+
+    widget.observe(start_once, "records")
+    widget.run()
+    assert widget.wait(20)
+    steps = len(widget.records)
+    assert steps > 20
+    smoothed = next(mark for mark in widget.figure.marks if getattr(mark, "stroke_width", 0) == 2.6)
+    assert smoothed.x.tolist() == widget.records.lr.tolist()
+
+
+def test_an_observer_that_fails_at_a_choice_does_no_lasting_harm(make_widget: Make) -> None:
+    """The error is the caller's; the next pick is a pick."""
+    widget = make_widget(num_steps=60)
+    widget.run()
+
+    def fail(_: Any) -> None:
+        raise ZeroDivisionError
+
+    widget.observe(fail, "selected_lr")
+    with pytest.raises(ZeroDivisionError):
+        widget.rule = "steepest"
+    widget.unobserve(fail, "selected_lr")
+    widget.selected_lr = 2e-3
+    assert widget.is_picked
+
+
 def test_no_suggestion_is_marked_on_a_growing_curve(make_widget: Make, training: Training) -> None:
     """Another rule for the test before is no statement on this one."""
     widget = make_widget(num_steps=30)
@@ -349,6 +385,51 @@ def test_what_touches_the_model_waits_for_the_end_of_the_cell(
     asyncio.run(cells())
     assert shown[0] == ("rate", 0, 1e-3)
     assert training.calls > 0 or training.optimizer.param_groups[0]["lr"] == 1e-2
+
+
+def test_what_comes_after_a_waiting_command_waits_behind_it(make_widget: Make, training: Training) -> None:
+    """Apply takes the rate that was shown when it was clicked."""
+
+    async def cell() -> None:
+        widget = make_widget(num_steps=20)
+        widget.selected_lr = 1e-2
+        in_another_thread(lambda: click(widget, "apply"))
+        in_another_thread(lambda: click(widget, "pick", value="1e-1"))
+        await asyncio.sleep(0.01)
+        assert widget.selected_lr == 1e-1
+
+    asyncio.run(cell())
+    assert training.optimizer.param_groups[0]["lr"] == 1e-2
+
+
+def test_a_widget_that_is_closed_while_a_click_waits_runs_nothing(make_widget: Make, training: Training) -> None:
+    """The next cell may train."""
+
+    async def cell() -> None:
+        widget = make_widget(num_steps=20)
+        in_another_thread(lambda: click(widget, "start"))
+        widget.close()
+        await asyncio.sleep(A_WHILE)
+        assert widget.wait(20)
+
+    asyncio.run(cell())
+    assert training.calls == 0
+
+
+def test_where_a_gui_has_the_loop_messages_are_carried_out_at_once(
+    make_widget: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two cells, ``%gui qt`` keeps the kernel's own loop from calling anything."""
+    shell = SimpleNamespace(kernel=SimpleNamespace(eventloop=lambda kernel: None), user_ns={})
+    monkeypatch.setattr(notebook, "_shell", lambda: shell)
+
+    async def cell() -> None:
+        widget = make_widget(num_steps=20)
+        in_another_thread(lambda: click(widget, "start"))
+        assert widget.wait(20)
+        assert widget.status == "finished"
+
+    asyncio.run(cell())
 
 
 def test_without_a_loop_messages_are_carried_out_at_once(make_widget: Make) -> None:
