@@ -11,10 +11,10 @@ from lr_widget.curve import START_SHARE, Curve
 from lr_widget.shapes import Shapes
 from lr_widget.suggestion import Suggestion
 
-LEAST_POINTS = 12  # of fewer, noise alone makes a curve with a clear fall in up to 1 of 5
+LEAST_POINTS = 12  # noise alone makes a curve with a fall of 5 points in 1 of 5
 SAFETY_DECADES = 1.0  # a tenth of the rate at which the loss explodes
 READING_ERROR_DECADES = 0.3  # of a reading without noise: a factor of 2
-NOISE_EVIDENCE = 15.0  # twice a log-likelihood ratio; what noise alone reaches in 1 of 20 to 40 curves
+NOISE_EVIDENCE = 15.0  # twice a log-likelihood ratio; how often noise alone reaches it: see Shapes
 CLEAR_EVIDENCE = 50.0
 CLEAR_DECADES = 0.5
 SURE = 0.9

@@ -38,7 +38,7 @@ def receive(widget: LRFinderWidget, content: Any) -> None:
                 _answer(widget, content)
 
     # What concerns the model waits for the end of the cell, and what comes later waits behind it.
-    if command.touches_model or (widget.cells_thread.num_waiting and not command.steers):
+    if command.touches_model or (widget.cells_thread.has_waiting and not command.steers):
         widget.cells_thread.call(obey)
     else:
         obey()
