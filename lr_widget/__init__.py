@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .comparing import ProbeRun
-from .engine import iter_range_test, range_test
+from .engine import iter_range_test, probe, range_test
 from .errors import LRWidgetError, NoSuggestionError, NotebookError, RestoreError
-from .evidence import Evidence
-from .probing import probe
-from .records import LRRecords, StepRecord
+from .results import Evidence, LRRecords, ProbeRun, StepRecord
 from .suggest import Suggestion, suggest_lr
 
 if TYPE_CHECKING:
-    from .widget.widget import LRFinderWidget
+    from .widget import LRFinderWidget
 
 __version__ = "0.1.0"
 
@@ -43,7 +40,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # On first use only: a script never pays for ipywidgets, anywidget and bqplot.
     if name == "LRFinderWidget":
-        from .widget.widget import LRFinderWidget
+        from .widget import LRFinderWidget
 
         return LRFinderWidget
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

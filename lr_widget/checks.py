@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from .losses import describe
+from .training.losses import describe
 
 _SCALER_METHODS = ("scale", "unscale_", "step", "update", "get_scale", "state_dict", "load_state_dict")
 _SEEDS = 2**63

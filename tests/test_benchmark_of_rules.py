@@ -10,12 +10,12 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from benchmarks.rules.probes import probe_around, probe_steps, probed_rate
-from benchmarks.rules.score import Row, load, score
-from benchmarks.rules.table import rules
-from benchmarks.rules.tasks import Task, everything, halves, later, newest
+from lr_widget.suggest.peers import PEERS
 
-from lr_widget.rules import PEERS
+from .benchmarks.rules.probes import probe_around, probe_steps, probed_rate
+from .benchmarks.rules.score import Row, load, score
+from .benchmarks.rules.table import rules
+from .benchmarks.rules.tasks import Task, everything, halves, later, newest
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 import torch
-from no_trace.state import Look, values
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lr_widget import iter_range_test, range_test, sweep
+from lr_widget import iter_range_test, range_test
+from lr_widget.engine import sweep
+
+from .no_trace.state import Look, values
 
 mse = nn.functional.mse_loss
 SWEEP: dict[str, Any] = {"start_lr": 1e-4, "end_lr": 1e-1, "num_steps": 12, "diverge_factor": None}

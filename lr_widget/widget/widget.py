@@ -15,18 +15,23 @@ import anywidget
 import traitlets
 from ipywidgets import DOMWidget, widget_serialization
 
-from ..engine import RangeTest
+from ..engine.probing import DEFAULT_MAX_STEPS, Probing, rate_of
+from ..engine.range_test import RangeTest
 from ..errors import NotebookError
-from ..evidence import Evidence
-from ..probing import DEFAULT_MAX_STEPS, Probing, rate_of
-from ..records import LRRecords
-from . import commands, notebook, protocol, settings, view, words
-from .arguments import SWEEP, Arguments, split_keywords
-from .cells_thread import CellsThread
-from .one_writer import OneWriter
-from .outcome import Outcome
-from .picture import Picture
-from .runner import Job, Run, Runner
+from ..results.evidence import Evidence
+from ..results.records import LRRecords
+from . import traits as settings
+from . import words
+from .browser import commands
+from .browser import messages as protocol
+from .browser import view_state as view
+from .chart.live import Picture
+from .jobs import SWEEP, Arguments, split_keywords
+from .kernel import variable as notebook
+from .kernel.one_writer import OneWriter
+from .kernel.runner import Job, Run, Runner
+from .kernel.threads import CellsThread
+from .selection import Outcome
 
 _STATIC = Path(__file__).parent / "static"
 if not (_STATIC / "widget.js").exists():

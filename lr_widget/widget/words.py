@@ -6,9 +6,9 @@ import math
 import traceback
 from typing import TypedDict
 
-from ..evidence import Evidence
-from ..records import StepRecord
-from ..suggest import Suggestion
+from ..results.evidence import Evidence
+from ..results.records import StepRecord
+from ..suggest.rules import Suggestion
 
 _UNTOUCHED = "Model and optimizer are as before."
 

@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from lr_widget import iter_range_test
-from lr_widget.snapshot import Snapshot
+from lr_widget.restore.snapshot import Snapshot
 
 MIB = 2**20
 TURNS = 9

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from lab import Lab, Notebook
 
 import lr_widget
+
+from .lab import Lab, Notebook
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -7,7 +7,8 @@ import signal
 from collections.abc import Callable
 
 import pytest
-from lab import Notebook
+
+from .lab import Notebook
 
 pytestmark = pytest.mark.browser
 

@@ -12,10 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 LONGEST_WAIT_S = 0.06
 
@@ -45,9 +42,9 @@ def main(interrupts: int, presses: int) -> None:
 
     import torch
 
-    from no_trace.endings import run, sweep
-    from no_trace.models import Training
-    from no_trace.state import Look
+    from .endings import run, sweep
+    from .models import Training
+    from .state import Look
 
     torch.set_num_threads(1)
     training = Training("cnn", "adamw_amsgrad", 2)

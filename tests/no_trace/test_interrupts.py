@@ -19,6 +19,7 @@ from .models import Training
 from .state import Look, values
 
 EVERY_NTH_LINE = int(os.environ.get("LR_WIDGET_EVERY_NTH_LINE", "23"))
+ROOT = Path(__file__).parents[2]
 SIGNALS = 200
 
 
@@ -78,10 +79,11 @@ def test_signals_from_outside_leave_no_trace(presses: int):
     """A process runs test after test; each gets SIGINT (twice in quick succession) at a random moment, and looks."""
     child = [
         sys.executable,
-        str(Path(__file__).with_name("interrupted_child.py")),
+        "-m",
+        "tests.no_trace.interrupted_child",
         str(SIGNALS // presses),
         str(presses),
     ]
-    done = subprocess.run(child, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(child, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
     assert f"{SIGNALS // presses} looked the same" in done.stdout

@@ -1,11 +1,8 @@
-"""Widgets without a browser: a small model, a training step that the test can hold, comms that write down messages."""
+"""Fixtures for widgets without a browser: one torch thread, recorded comm messages, a training, widgets on it."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import comm
@@ -15,6 +12,8 @@ from comm.base_comm import BaseComm
 from torch import nn
 
 from lr_widget import LRFinderWidget
+
+from .helpers import Training
 
 
 @pytest.fixture(autouse=True)
@@ -37,60 +36,6 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     monkeypatch.setattr(comm, "create_comm", RecordingComm)
     return sent
-
-
-@dataclass
-class Training:
-    """A model with dropout, batch normalisation and an Adam that has state; its loss can be held and made to fail."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    data: tuple[torch.Tensor, torch.Tensor]
-    at_step: Callable[[int], None] = lambda step: None
-    calls: int = 0
-    may_step: threading.Semaphore | None = None
-    losses: Callable[[int], float] | None = None
-    threads: set[str] = field(default_factory=set)
-
-    def loss_fn(self) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-        """A plain function: of a method, the test would put back the object, and with it what is written down here."""
-
-        def loss_fn(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-            return self._loss(outputs, targets)
-
-        return loss_fn
-
-    def _loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        self.calls += 1
-        self.threads.add(threading.current_thread().name)
-        if self.may_step is not None:
-            assert self.may_step.acquire(timeout=30), "the test let no further step happen"
-        self.at_step(self.calls)
-        loss = nn.functional.cross_entropy(outputs, targets)
-        return loss if self.losses is None else loss * 0 + self.losses(self.calls)
-
-    def state(self) -> list[Any]:
-        """All that a range test must leave as it was, as comparable values."""
-        tensors = [t.tolist() for t in self.model.state_dict().values()]
-        return [tensors, repr(self.optimizer.state_dict()), torch.get_rng_state().tolist()]
-
-
-def click(widget: LRFinderWidget, command: str, **content: Any) -> None:
-    """Send what the browser sends."""
-    widget._handle_custom_msg({"command": command, "serial": "1", **content}, [])
-
-
-def note(widget: LRFinderWidget) -> str:
-    """The status line."""
-    return str(widget.view_state["note"]["text"])
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for another thread to get somewhere."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.002)
 
 
 @pytest.fixture

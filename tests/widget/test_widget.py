@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 import traitlets
-from conftest import Training, click, note, wait_until
 
 from lr_widget import LRFinderWidget, NotebookError, range_test
-from lr_widget.widget import notebook
+from lr_widget.widget.kernel import variable as notebook
+
+from .helpers import Training, click, note, wait_until
 
 Make = Callable[..., LRFinderWidget]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lr_widget.engine import range_test
+from lr_widget import range_test
 
 from .tasks import Task
 

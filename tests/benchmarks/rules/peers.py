@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from lr_widget.rules import PEERS, plain_average
 from lr_widget.smoothing import ema
+from lr_widget.suggest.peers import PEERS, plain_average
 
 from .score import load
 from .tasks import everything

@@ -1,0 +1,133 @@
+"""The default rule: where the fall of the loss ends and a tenth of where it explodes, over all shapes that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+
+from .curve import START_SHARE, Curve
+from .shapes import Shapes
+from .suggestion import Suggestion
+
+LEAST_POINTS = 12  # noise alone makes a curve with a fall of 5 points in 1 of 5
+SAFETY_DECADES = 1.0  # a tenth of the rate at which the loss explodes
+READING_ERROR_DECADES = 0.3  # of a reading without noise: a factor of 2
+NOISE_EVIDENCE = 15.0  # twice a log-likelihood ratio; how often noise alone reaches it: see Shapes
+CLEAR_EVIDENCE = 50.0
+CLEAR_DECADES = 0.5
+SURE = 0.9
+LIKELY = 0.5
+END_SHARE = 20  # the last twentieth of the sweep is too short to tell a bottom from a fall that goes on
+AGREEING_FACTOR = 3.0
+
+
+def auto(curve: Curve, others: Iterable[float | None]) -> Suggestion:
+    """Suggest the mean, in log rate, of where the loss ends falling and a tenth of where it jumps up.
+
+    Both are averaged over all curves that are flat, fall, are flat and jump, each as often as it is probable given the
+    losses, and each of the two counts by its certainty, the jump by its probability, too. So noise widens the average
+    instead of making up a minimum, and where it hides the fall, the explosion still tells. One step is taken off, as a
+    step's loss is measured before its own update. The range spans both readings and their standard deviations.
+
+    Args:
+        curve: the prepared sweep.
+        others: rates of other rules, to say how many agree.
+
+    Returns:
+        ``confidence`` is "high" where the fall is clear and both readings are known to half a decade, "low" where noise
+        hides the fall or it goes on at an end of the sweep, otherwise "medium", which is also the most where the loss
+        does not jump up before the end. There is no rate for fewer than 12 points, where noise hides everything, where
+        the loss falls nowhere or explodes within a decade of the start without having fallen, and where it falls to the
+        very end.
+    """
+    if curve.x.size < LEAST_POINTS:
+        reason = f"{curve.x.size} points are too few to tell a fall from noise; take at least {LEAST_POINTS} steps."
+        return Suggestion(None, "auto", reason)
+    shapes = curve.shapes
+    if shapes is None:
+        return Suggestion(None, "auto", "The loss falls nowhere below where it starts; lower start_lr.")
+    (bottom, bottom_error), (edge, edge_error) = map(shapes.mean_and_deviation, (shapes.bottom, shapes.edge))
+    reason = _no_answer(curve, shapes, edge - SAFETY_DECADES)
+    if reason:
+        return Suggestion(None, "auto", reason)
+    readings = np.array([bottom, edge - SAFETY_DECADES]) - curve.step
+    errors = np.hypot([bottom_error, edge_error], READING_ERROR_DECADES)
+    certainty = np.array([1.0, _chance_of_a_jump(shapes)]) / errors**2
+    middle = float(readings @ certainty / certainty.sum())
+    seen = slice(1 if _never_jumps(shapes) else 2)
+    ends = min(middle, *(readings - errors)[seen]), max(middle, *(readings + errors)[seen])
+    lr, low, high = (10 ** float(np.clip(log_rate, curve.x[0], curve.x[-1])) for log_rate in (middle, *ends))
+    reason = f"{_where(shapes, bottom, edge)}{_doubt(shapes)}; {_agreement(lr, others)}."
+    return Suggestion(
+        lr, "auto", reason, low=low, high=high, confidence=_confidence(shapes, max(bottom_error, edge_error))
+    )
+
+
+def _no_answer(curve: Curve, shapes: Shapes, safe: float) -> str:
+    """Return why the curve carries no answer, or nothing."""
+    if shapes.evidence < NOISE_EVIDENCE:
+        return "Neither a fall nor a jump of the loss stands out of its noise; take more steps or a larger batch."
+    if shapes.fall_evidence < NOISE_EVIDENCE and (curve.is_rising or safe < curve.x[0]):
+        return "The loss rises from the first rates on; lower start_lr."
+    if _chance_of_falling_on(shapes) > SURE:
+        return "The loss falls to the very end, so the curve does not show what is too high; extend end_lr."
+    return ""
+
+
+def _where(shapes: Shapes, bottom: float, edge: float) -> str:
+    """Return what the rate was read off."""
+    if _never_jumps(shapes):
+        return f"Where the loss stops falling, {10**bottom:.1e}"
+    return (
+        f"Between the rate where the loss stops falling, {10**bottom:.1e}, and a tenth of the last one before it jumps "
+        f"up, {10**edge:.1e}, nearer to the surer one"
+    )
+
+
+def _doubt(shapes: Shapes) -> str:
+    """Return what of the shape is not on the curve, or nothing."""
+    if shapes.fall_evidence < NOISE_EVIDENCE:
+        return " (noise hides the fall: more steps or a larger batch would show more)"
+    if _starts_falling(shapes):
+        return " (it falls from the first rates on: a lower start_lr would show more)"
+    if _never_jumps(shapes):
+        return " (it does not jump up to the end: a higher end_lr would show more)"
+    return ""
+
+
+def _starts_falling(shapes: Shapes) -> bool:
+    """Return whether the fall probably starts in the first tenth of the sweep."""
+    first, last = float(shapes.start.min()), float(shapes.edge.max())
+    return shapes.expected(shapes.start <= first + (last - first) / START_SHARE) > LIKELY
+
+
+def _never_jumps(shapes: Shapes) -> bool:
+    """Return whether the loss probably does not jump up before the end."""
+    return _chance_of_a_jump(shapes) < LIKELY
+
+
+def _chance_of_a_jump(shapes: Shapes) -> float:
+    """Return the probability that the loss jumps up before the end; without a jump, nothing limits the rate."""
+    return shapes.expected(shapes.edge < shapes.edge.max())
+
+
+def _chance_of_falling_on(shapes: Shapes) -> float:
+    """Return the probability that the loss falls into the last twentieth of the sweep, and does not jump."""
+    first, last = float(shapes.start.min()), float(shapes.edge.max())
+    return shapes.expected((shapes.bottom > last - (last - first) / END_SHARE) & (shapes.edge >= last))
+
+
+def _confidence(shapes: Shapes, error: float) -> Literal["high", "medium", "low"]:
+    if shapes.fall_evidence < NOISE_EVIDENCE or _starts_falling(shapes) or _chance_of_falling_on(shapes) > LIKELY:
+        return "low"
+    is_clear = shapes.fall_evidence >= CLEAR_EVIDENCE and error <= CLEAR_DECADES and not _never_jumps(shapes)
+    return "high" if is_clear else "medium"
+
+
+def _agreement(lr: float, others: Iterable[float | None]) -> str:
+    rates = [other for other in others if other is not None]
+    # products, not quotients: a rate can be so small that it is 0 as a float
+    agreeing = sum(lr <= other * AGREEING_FACTOR and other <= lr * AGREEING_FACTOR for other in rates)
+    return f"{agreeing} of {len(rates)} other rules lie within a factor of {AGREEING_FACTOR:.0f}"

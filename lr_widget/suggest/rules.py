@@ -1,0 +1,110 @@
+"""Read a learning rate off the curve of a range test, with the reason, or say why there is none. NumPy only.
+
+`auto` is ours, "steepest" and "minimum/10" read the same smoothed curve, the rest is what other finders do (`rules`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .auto import auto
+from .curve import MIN_POINTS, Curve, Points, prepare, read_points
+from .peers import PEERS
+from .suggestion import Suggestion
+
+__all__ = ["RULES", "Suggestion", "suggest_all", "suggest_lr"]
+
+RULES = ("auto", "steepest", "minimum/10", *PEERS)
+"""The names of the rules, the default first."""
+
+
+def suggest_lr(lrs: ArrayLike, losses: ArrayLike, rule: str = "auto") -> Suggestion:
+    """Suggest a learning rate from the raw curve of a range test.
+
+    ================= =============================================================================================
+    "auto"            between where the fall ends and a tenth of the explosion, with range and confidence (default)
+    "steepest"        steepest fall of the loss against the logarithm of the rate, on a smoothing that does not lag
+    "minimum/10"      one order of magnitude before the lowest loss (Smith, arXiv 1506.01186; the luz article)
+    others            those of fastai, torch-lr-finder, ignite and Lightning: see `lr_widget.rules`
+    ================= =============================================================================================
+
+    Args:
+        lrs: one positive rate a step, in any order; several losses at one rate count as one, their mean.
+        losses: one raw loss a step, of any sign and scale; NaN and infinite losses are left out.
+        rule: one of `RULES`.
+
+    Returns:
+        A `Suggestion`; where the curve carries no answer, its ``lr`` is None and its ``reason`` says why. With "auto",
+        "steepest" and "minimum/10", adding to the losses or multiplying them by a positive number changes nothing.
+
+    Raises:
+        ValueError: the rule is unknown, the lengths differ, or a rate is not positive and finite.
+
+    >>> import numpy as np
+    >>> lrs = np.logspace(-6, 1, 141)
+    >>> losses = 1 / (1 + (lrs / 3.16e-3) ** 2)
+    >>> f"{suggest_lr(lrs, losses, rule='steepest').lr:.1e}"
+    '3.2e-03'
+    """
+    if rule not in RULES:
+        raise ValueError(f"rule must be one of {', '.join(map(repr, RULES))}, got {rule!r}")
+    points = read_points(lrs, losses)
+    reason = _too_little(points)
+    if reason:
+        return Suggestion(None, rule, reason)
+    return _peer(points, rule) if rule in PEERS else _ours(points, rule)
+
+
+def suggest_all(lrs: ArrayLike, losses: ArrayLike) -> dict[str, Suggestion]:
+    """Ask every rule. Returns {rule name: suggestion}; see `suggest_lr` for the arguments and errors.
+
+    >>> list(suggest_all([1e-3], [1.0]))[:4]
+    ['auto', 'steepest', 'minimum/10', 'valley']
+    """
+    return {rule: suggest_lr(lrs, losses, rule) for rule in RULES}
+
+
+def _too_little(points: Points) -> str:
+    if points.lrs.size < MIN_POINTS:
+        return f"Only {points.lrs.size} rates have a finite loss; a suggestion needs at least {MIN_POINTS}."
+    if points.losses.min() == points.losses.max():
+        return "The loss is the same at every rate; check that the optimizer trains this model."
+    return ""
+
+
+def _peer(points: Points, rule: str) -> Suggestion:
+    function, reason = PEERS[rule]
+    with np.errstate(all="ignore"):  # differences of huge losses may be infinite, slopes between equal logs undefined
+        lr = function(points.lrs, points.losses)
+    if lr is None:
+        return Suggestion(None, rule, f"{rule} has no answer for this curve: too few points before its minimum or end.")
+    return Suggestion(lr, rule, reason)
+
+
+def _ours(points: Points, rule: str) -> Suggestion:
+    curve = prepare(points)
+    if rule == "steepest":
+        return _steepest(curve)
+    if rule == "minimum/10":
+        return _minimum_tenth(curve)
+    few = points.thinned()
+    rates = [_steepest(curve).lr, _minimum_tenth(curve).lr, *(_peer(few, name).lr for name in PEERS)]
+    return auto(curve, rates)
+
+
+def _steepest(curve: Curve) -> Suggestion:
+    at = int(np.argmin(curve.fit.slope))
+    if curve.fit.slope[at] >= 0:
+        return Suggestion(None, "steepest", "The loss falls nowhere below where it starts; lower start_lr.")
+    return Suggestion(10 ** float(curve.x[at]), "steepest", "The smoothed loss falls fastest here.")
+
+
+def _minimum_tenth(curve: Curve) -> Suggestion:
+    at = int(np.argmin(curve.fit.level))
+    if at == 0:
+        return Suggestion(None, "minimum/10", "The loss is lowest at the first rate; lower start_lr.")
+    lowest = float(curve.x[at])
+    return Suggestion(
+        10 ** (lowest - 1), "minimum/10", f"A tenth of the rate where the loss is lowest, {10**lowest:.1e}."
+    )

@@ -1,0 +1,249 @@
+"""The chart: the only place that knows bqplot.
+
+Colours are fixed ones that read on white as well as on near-black: the marks of bqplot cannot follow a theme.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import NamedTuple
+
+import bqplot
+import numpy as np
+from ipywidgets import Layout
+
+from .points import Array, band, loss_ticks, lr_ticks, thin, y_limits
+
+HEIGHT_PX = 300
+MARGIN_PX = {"top": 12, "bottom": 44, "left": 64, "right": 20}
+"""Around the plot area, known to the front end: a click is turned into a rate by these and the bounds."""
+
+_LOSS_COLOR = "#2a7de1"
+_EARLIER_COLOR = "#8a8f98"
+_SUGGESTION_COLOR = "#d9730d"
+_PICK_COLOR = "#a13fc4"
+_PROBE_COLOR = "#12855a"
+MAX_EARLIER_RUNS = 4
+_LABEL_ROOM = 0.6
+"""From this part of the x axis on, a label stands to the left of its line."""
+
+PROBE_ROOM = 0.08
+"""Below the lowest probe, as a share of the height of the axis."""
+
+Curve = tuple[Array, Array, Array]
+"""Rates, raw losses, smoothed losses."""
+
+
+class Probe(NamedTuple):
+    """A short training as the chart shows it: its rate and the loss that it has come to."""
+
+    lr: float
+    loss: float
+    is_complete: bool
+
+
+class Chart:
+    """A loss over learning rate chart with a logarithmic x axis."""
+
+    def __init__(self, low: float, high: float) -> None:
+        self._x = bqplot.LogScale(min=low, max=high, allow_padding=False)
+        self._y = bqplot.LinearScale(min=0.0, max=1.0, allow_padding=False)
+        self._unit = bqplot.LinearScale(min=0.0, max=1.0, allow_padding=False)
+        self._x_axis = bqplot.Axis(
+            scale=self._x, label="learning rate", tick_format="~e", grid_lines="solid", label_offset="34px"
+        )
+        self._y_axis = bqplot.Axis(
+            scale=self._y,
+            side="left",
+            label="loss",
+            grid_lines="solid",
+            tick_format="~g",
+            visible=False,  # no loss, no ticks
+            label_offset="46px",
+        )
+        # Not among the arguments: bqplot 0.13 has it as a property, 0.12 as a trait that the side does not set.
+        self._y_axis.orientation = "vertical"
+        self._earlier = [self._line(_EARLIER_COLOR, 1.2, 0.65) for _ in range(MAX_EARLIER_RUNS)]
+        self._repeats = self._area(_LOSS_COLOR, 0.22, fill="between", y_scale=self._y)
+        self._raw = self._line(_LOSS_COLOR, 1.2, 0.45)
+        self._smoothed = self._line(_LOSS_COLOR, 2.6, 1.0)
+        self._range = self._area(_SUGGESTION_COLOR, 0.13, fill="bottom", y_scale=self._unit)
+        self._probes_cut = self._dots(_EARLIER_COLOR, "cross")
+        self._probes = self._dots(_PROBE_COLOR, "circle")
+        scales = {"x": self._x, "y": self._unit}
+        self._suggestion = _Marker(scales, "suggested", _SUGGESTION_COLOR, "dashed", label_height=0.95)
+        self._pick = _Marker(scales, "your pick", _PICK_COLOR, "solid", label_height=0.86)
+        self.figure = bqplot.Figure(
+            marks=[
+                self._range,
+                self._repeats,
+                *self._earlier,
+                self._raw,
+                self._smoothed,
+                self._probes_cut,
+                self._probes,
+                *self._suggestion.marks,
+                *self._pick.marks,
+            ],
+            axes=[self._x_axis, self._y_axis],
+            scale_x=bqplot.LinearScale(min=0.0, max=1.0, allow_padding=False),
+            scale_y=self._unit,
+            fig_margin=dict(MARGIN_PX),
+            padding_y=0.0,
+            layout=Layout(width="100%", height=f"{HEIGHT_PX}px", min_width="0"),
+        )
+        if self.figure.has_trait("display_toolbar"):  # bqplot 0.13; its PanZoom would fight the limits set here
+            self.figure.display_toolbar = False
+        self.show_bounds(low, high)
+
+    def show_bounds(self, low: float, high: float) -> None:
+        """Let the x axis go from one positive rate to another."""
+        self.bounds = (low, high)
+        with self._x.hold_sync():
+            self._x.min, self._x.max = low, high
+        self._x_axis.tick_values = lr_ticks(low, high)
+
+    def show_current(
+        self, lrs: Array, raw: Array, smoothed: Array, others: Sequence[Curve] = (), probes: Sequence[Probe] = ()
+    ) -> None:
+        """Draw the current curve and the probes within the axis, with a y axis that suits the other curves, too."""
+        low, high = self.bounds
+        probes = [probe for probe in probes if low <= probe.lr <= high]
+        limits = self._limits([(raw, smoothed), *(curve[1:] for curve in others)], probes)
+        if limits is not None:  # before the curves: in the other order, the browser would draw beyond the old limits
+            self._show_limits(*limits)
+        self._show_probes(probes, limits or (0.0, 1.0))
+        self._draw(self._raw, lrs, raw)
+        self._draw(self._smoothed, lrs, smoothed)
+
+    def show_earlier(self, earlier: Sequence[Curve]) -> None:
+        """Draw up to :data:`MAX_EARLIER_RUNS` earlier curves, thin."""
+        nothing = (np.array([]), np.array([]), np.array([]))
+        for mark, (lrs, _, smoothed) in zip(self._earlier, [*earlier, *[nothing] * MAX_EARLIER_RUNS], strict=False):
+            self._draw(mark, lrs, smoothed)
+
+    def show_repeats(self, curves: Sequence[Curve]) -> None:
+        """Shade what lies between the lowest and the highest smoothed loss of several sweeps."""
+        x, low_and_high = band([(lrs, smoothed) for lrs, _, smoothed in curves])
+        with self._repeats.hold_sync():
+            self._repeats.x, self._repeats.y = x, low_and_high
+
+    def show_suggestion(self, lr: float | None, low: float | None = None, high: float | None = None) -> None:
+        """Mark the suggested rate and the range around it, or nothing for None."""
+        self._suggestion.move(lr, self.bounds)
+        has_range = lr is not None and low is not None and high is not None
+        with self._range.hold_sync():
+            self._range.x = np.array([low, high], dtype=float) if has_range else np.array([])
+            self._range.y = np.array([1.0, 1.0]) if has_range else np.array([])
+
+    def show_pick(self, lr: float | None) -> None:
+        """Mark the rate that the user picked, or nothing for None."""
+        self._pick.move(lr, self.bounds)
+
+    def close(self) -> None:
+        """Close every widget of the chart."""
+        with ExitStack() as closing:
+            for part in (*self.figure.marks, *self.figure.axes, self._x, self._y, self._unit, self.figure.scale_x):
+                closing.callback(part.close)
+            closing.callback(self.figure.close)
+
+    @staticmethod
+    def _limits(curves: Sequence[tuple[Array, Array]], probes: Sequence[Probe]) -> tuple[float, float] | None:
+        losses = np.array([probe.loss for probe in probes], dtype=float)
+        limits = [y_limits(*curve) for curve in curves]
+        # Probes around a pick, without a test, have the chart to themselves.
+        known = [limit for limit in (limits if any(limits) else [y_limits(losses, losses)]) if limit is not None]
+        if not known:
+            return None
+        bottom, top = min(low for low, _ in known), max(high for _, high in known)
+        lowest = min((*(probe.loss for probe in probes if probe.is_complete), bottom))
+        return (lowest - PROBE_ROOM * (top - lowest) if lowest < bottom else bottom), top
+
+    def _show_limits(self, low: float, high: float) -> None:
+        with self._y.hold_sync():
+            self._y.min, self._y.max = low, high
+        with self._y_axis.hold_sync():
+            self._y_axis.tick_values = loss_ticks(low, high)
+            self._y_axis.visible = True
+
+    def _line(self, color: str, width: float, opacity: float) -> bqplot.Lines:
+        return bqplot.Lines(
+            x=np.array([]),
+            y=np.array([]),
+            scales={"x": self._x, "y": self._y},
+            colors=[color],
+            stroke_width=width,
+            opacities=[opacity],
+            enable_hover=False,
+        )
+
+    def _area(self, color: str, opacity: float, *, fill: str, y_scale: bqplot.Scale) -> bqplot.Lines:
+        return bqplot.Lines(
+            x=np.array([]),
+            y=np.array([]),
+            scales={"x": self._x, "y": y_scale},
+            colors=[color, color],
+            stroke_width=0.0,
+            fill=fill,
+            fill_colors=[color, color],
+            fill_opacities=[opacity, opacity],
+            enable_hover=False,
+        )
+
+    def _dots(self, color: str, marker: str) -> bqplot.Scatter:
+        return bqplot.Scatter(
+            x=np.array([]),
+            y=np.array([]),
+            scales={"x": self._x, "y": self._y},
+            colors=[color],
+            marker=marker,
+            default_size=70,
+            enable_hover=False,
+        )
+
+    def _show_probes(self, probes: Sequence[Probe], limits: tuple[float, float]) -> None:
+        for mark, are_complete in ((self._probes, True), (self._probes_cut, False)):
+            shown = [probe for probe in probes if probe.is_complete is are_complete]
+            with mark.hold_sync():
+                mark.x = np.array([probe.lr for probe in shown], dtype=float)
+                # What lies beyond the axis stands at its edge.
+                mark.y = np.clip(np.array([probe.loss for probe in shown], dtype=float), *limits)
+
+    @staticmethod
+    def _draw(mark: bqplot.Lines, x: Array, y: Array) -> None:
+        x, y = thin(x, y)
+        with mark.hold_sync():  # x and y in one message: in two, the browser would draw a curve of unequal halves
+            mark.x, mark.y = x, y
+
+
+class _Marker:
+    """A vertical line at a rate, with a label."""
+
+    def __init__(
+        self, scales: dict[str, bqplot.Scale], what: str, color: str, line_style: str, label_height: float
+    ) -> None:
+        self._what = what
+        self._label_height = label_height
+        empty = {"x": np.array([]), "y": np.array([])}
+        self._line = bqplot.Lines(
+            **empty, scales=scales, colors=[color], line_style=line_style, stroke_width=2.0, enable_hover=False
+        )
+        self._label = bqplot.Label(
+            **empty, text=[], scales=scales, colors=[color], default_size=12.0, font_weight="bold", enable_hover=False
+        )
+        self.marks = (self._line, self._label)
+
+    def move(self, lr: float | None, bounds: tuple[float, float]) -> None:
+        """Put the marker at a rate, or take it away for None."""
+        x = np.array([] if lr is None else [lr, lr], dtype=float)
+        with self._line.hold_sync():
+            self._line.x, self._line.y = x, np.array([0.0, 1.0][: len(x)])
+        with self._label.hold_sync():
+            self._label.x, self._label.y = x[:1], np.array([self._label_height][: len(x)])
+            self._label.text = [] if lr is None else [f"{self._what} {lr:.1e}"]
+            if lr is not None:
+                low, high = np.log(bounds)
+                is_right = (np.log(lr) - low) / (high - low) > _LABEL_ROOM
+                self._label.align = "end" if is_right else "start"
+                self._label.x_offset = -6 if is_right else 6

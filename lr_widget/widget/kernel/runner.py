@@ -1,0 +1,273 @@
+"""Drives the steps of a range test or of probes, in a background thread or blocking, and says when to show what.
+
+A run owns its flags, so a Stop that comes late reaches the run it was meant for and no other. A Ctrl-C may come at any
+line: whoever makes a run the current one does it inside of the ``try`` that ends it.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+
+from ...engine.sweep import Sweep
+from ...interrupts import uninterrupted
+from ...results.records import StepRecord
+
+MAX_UPDATES_PER_SECOND = 15.0
+_SHOW_SHARE = 20.0
+"""Showing may take one part in this many of the time: a long curve is shown less often, training hardly waits."""
+_SPEED_WINDOW = 50
+_SHUTDOWN_SECONDS = 10.0
+
+
+class Job(Protocol):
+    """What is to be done: a range test or probes; it keeps its results itself."""
+
+    @property
+    def num_steps(self) -> int:
+        """How many steps it takes at most."""
+
+    def steps(self) -> Sweep:
+        """Do it, step by step."""
+
+
+@dataclass(eq=False)
+class Run:
+    """One job while it is done: its steps so far and the flags to steer it, safe to set from any thread."""
+
+    run_id: int
+    job: Job
+    is_blocking: bool
+    thread: threading.Thread | None = None
+    steps: list[StepRecord] = field(default_factory=list)
+    stop_reason: str | None = None
+    error: BaseException | None = None
+    seconds: float = 0.0
+    stop_requested: threading.Event = field(default_factory=threading.Event)
+    may_go_on: threading.Event = field(default_factory=threading.Event)
+    _times: deque[float] = field(default_factory=lambda: deque(maxlen=_SPEED_WINDOW))
+
+    def __post_init__(self) -> None:
+        self.sweep = self.job.steps()
+        self.may_go_on.set()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the last step is done and everything is restored."""
+        return self.stop_reason is not None or self.error is not None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the run waits for :meth:`Runner.resume`."""
+        return not self.may_go_on.is_set() and not self.stop_requested.is_set()
+
+    def add(self, step: StepRecord, seconds: float) -> None:
+        """Write down a step and how long it took."""
+        self.steps.append(step)
+        self.seconds += seconds
+        self._times.append(seconds)
+
+    def steps_per_second(self) -> float | None:
+        """Speed over the last steps, pauses not counted; None before the second step (the first one warms up)."""
+        if len(self.steps) < 2:
+            return None
+        recent = list(self._times)[1:] if len(self.steps) <= _SPEED_WINDOW else list(self._times)
+        return len(recent) / max(sum(recent), 1e-9)
+
+
+class Runner:
+    """Runs one job at a time.
+
+    ``show`` is called with the current run at most
+    :data:`MAX_UPDATES_PER_SECOND` times a second, ``done`` once at its end, when everything is restored; both in the
+    thread that trains. ``done`` runs under ``lock``, which the owner holds too while it writes: whoever sees the end of
+    a run can start the next one.
+    """
+
+    def __init__(
+        self,
+        lock: threading.RLock,
+        show: Callable[[Run], None],
+        done: Callable[[Run], None],
+    ) -> None:
+        self._lock = lock
+        self._ended = threading.Condition(lock)
+        self._show = show
+        self._done = done
+        self._current: Run | None = None
+        self._run_id = 0
+
+    @property
+    def current(self) -> Run | None:
+        """The run in progress, or None."""
+        return self._current
+
+    def start(self, job: Job) -> Run:
+        """Drive the steps in a background thread.
+
+        Raises:
+            RuntimeError: A run is in progress.
+        """
+        enter, context = _this_torch_context(), contextvars.copy_context()
+        run = self._make(job, is_blocking=False)
+        thread = threading.Thread(
+            target=context.run, args=(self._drive, run, enter), name="lr_widget-range-test", daemon=True
+        )
+        with uninterrupted():
+            self._begin(run)
+            try:
+                thread.start()
+            except BaseException:  # the system gives no thread
+                self._current = None
+                raise
+        return run
+
+    def run(self, job: Job) -> Run:
+        """Drive the steps here and now; a KeyboardInterrupt ends the run and keeps its points.
+
+        Raises:
+            RuntimeError: A run is in progress.
+        """
+        run = self._make(job, is_blocking=True)
+        try:
+            self._begin(run)
+            self._drive(run)
+        except KeyboardInterrupt:  # maybe one that was held back until the end was shown
+            if self._current is run:
+                run.stop_reason = run.stop_reason or "interrupted"
+                self._finish(run)
+            elif not run.has_ended:  # it has not begun
+                raise
+        return run
+
+    def stop(self, run_id: int | None = None) -> bool:
+        """Ask the current run to end after its step; False if there is none or ``run_id`` names an earlier one."""
+        run = self._meant(run_id)
+        if run is None:
+            return False
+        run.stop_requested.set()
+        run.may_go_on.set()
+        return True
+
+    def pause(self, run_id: int | None = None) -> bool:
+        """Let the current run wait after its step; False as for :meth:`stop`, or if it waits or is asked to stop."""
+        run = self._meant(run_id)
+        if run is None or run.is_paused or run.stop_requested.is_set():
+            return False
+        run.may_go_on.clear()
+        return True
+
+    def resume(self, run_id: int | None = None) -> bool:
+        """Let a paused run go on; False as for :meth:`stop`, or if it is not paused."""
+        run = self._meant(run_id)
+        if run is None or not run.is_paused:
+            return False
+        run.may_go_on.set()
+        return True
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until no run is in progress and its end is shown; False if ``timeout`` seconds were not enough.
+
+        What the observers of the end take is not counted.
+
+        Raises:
+            RuntimeError: Called by the thread that trains, which would wait for itself.
+        """
+        with self._lock:
+            run = self._current
+            if run is not None and run.thread is threading.current_thread():
+                raise RuntimeError("the range test cannot wait for itself; call wait() from another thread")
+            return self._ended.wait_for(lambda: self._current is None, timeout)
+
+    def shut_down(self, timeout: float = _SHUTDOWN_SECONDS) -> None:
+        """End the current run and wait, for some time, until everything is restored."""
+        run = self._current
+        self.stop()
+        if run is not None and run.thread is not threading.current_thread():
+            self.wait(timeout)
+
+    def _meant(self, run_id: int | None) -> Run | None:
+        run = self._current
+        return run if run is not None and run_id in (None, run.run_id) else None
+
+    def _make(self, job: Job, *, is_blocking: bool) -> Run:
+        self._run_id += 1
+        return Run(self._run_id, job, is_blocking)
+
+    def _begin(self, run: Run) -> None:
+        with self._lock:  # not the condition, in whose own Python code a Ctrl-C can come
+            if self._current is not None:
+                raise RuntimeError(
+                    "a range test is running already; stop it or wait for its end before starting another"
+                )
+            self._current = run
+
+    def _drive(self, run: Run, enter: Callable[[], None] = lambda: None) -> None:
+        try:
+            run.thread = threading.current_thread()
+            enter()
+            run.stop_reason = self._collect(run)
+        except BaseException as error:
+            if run.is_blocking and isinstance(error, KeyboardInterrupt):
+                raise
+            run.error = error
+        self._finish(run)
+
+    def _collect(self, run: Run) -> str:
+        next_show = 0.0
+        self._show_whole(run)
+        while not run.stop_requested.is_set():
+            begin = time.perf_counter()
+            try:
+                step = next(run.sweep)
+            except StopIteration as end:
+                return str(end.value)
+            now = time.perf_counter()
+            run.add(step, now - begin)
+            if now >= next_show:
+                self._show_whole(run)
+                cost = time.perf_counter() - now
+                next_show = now + max(1.0 / MAX_UPDATES_PER_SECOND, _SHOW_SHARE * cost)
+            while run.is_paused:
+                self._show_whole(run)
+                run.may_go_on.wait()
+                self._show_whole(run)
+        return "stopped"
+
+    def _show_whole(self, run: Run) -> None:
+        with uninterrupted():
+            self._show(run)
+
+    def _finish(self, run: Run) -> None:
+        with uninterrupted():
+            try:
+                run.sweep.close()  # restores everything, whatever happened
+            except BaseException as error:
+                run.error = error
+            with self._lock:
+                self._current = None
+                try:
+                    self._done(run)
+                finally:
+                    self._ended.notify_all()
+
+
+def _this_torch_context() -> Callable[[], None]:
+    """Give a function that gives a new thread what torch keeps per thread: the default device, the CUDA device."""
+    device = torch.get_default_device()
+    cuda_device = torch.cuda.current_device() if torch.cuda.is_initialized() else None
+
+    def enter() -> None:
+        if torch.get_default_device() != device:
+            torch.set_default_device(device)
+        if cuda_device is not None:
+            torch.cuda.set_device(cuda_device)
+
+    return enter

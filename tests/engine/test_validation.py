@@ -1,0 +1,317 @@
+"""The validation loss: at the right steps, right by hand, and nothing of it in the training."""
+
+from __future__ import annotations
+
+import copy
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from lr_widget import iter_range_test, range_test
+
+from ..no_trace.state import Look, values
+
+mse = nn.functional.mse_loss
+SWEEP: dict[str, Any] = {"start_lr": 1e-4, "end_lr": 1e-1, "num_steps": 7, "diverge_factor": None}
+
+
+class Noise(nn.Module):
+    """Draws from the global generator in train and in eval mode, as a sampling layer does."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + 0.1 * torch.randn_like(x)
+
+
+def net(*more: nn.Module) -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Tanh(), *more, nn.Linear(8, 1))
+
+
+def samples(number: int, seed: int) -> TensorDataset:
+    made = torch.Generator().manual_seed(seed)
+    return TensorDataset(torch.randn(number, 3, generator=made), torch.randn(number, 1, generator=made))
+
+
+def sgd(model: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+
+def train_loader() -> DataLoader[Any]:
+    return DataLoader(samples(24, seed=1), batch_size=8, shuffle=True)
+
+
+@pytest.mark.parametrize(("val_every", "evaluated"), [(1, [1, 2, 3, 4, 5, 6, 7]), (3, [3, 6]), (7, [7]), (8, [])])
+def test_the_validation_loss_is_on_record_at_every_kth_step(val_every: int, evaluated: list[int]) -> None:
+    """With val_every=k it is there at the steps k, 2k …, and None, or NaN in the arrays, at the others."""
+    model, val = net(), DataLoader(samples(8, seed=2), batch_size=4)
+    sweep = iter_range_test(model, sgd(model), mse, train_loader(), val_data=val, val_every=val_every, **SWEEP)
+    assert [record.step for record in sweep if record.val_loss is not None] == evaluated
+    records = range_test(
+        model, sgd(model), mse, train_loader(), val_data=val, val_every=val_every, progress=False, **SWEEP
+    )
+    if not evaluated:
+        assert records.val_loss is None
+        assert "val_loss" not in records.to_pandas()
+        return
+    assert records.val_loss is not None
+    assert (np.flatnonzero(np.isfinite(records.val_loss)) + 1).tolist() == evaluated
+    assert (records.to_pandas()["val_loss"].dropna().index + 1).tolist() == evaluated
+
+
+def test_every_fifth_step_is_evaluated_by_default() -> None:
+    """Without val_every a sweep of eleven steps is evaluated after its steps 5 and 10."""
+    model = net()
+    sweep = iter_range_test(
+        model, sgd(model), mse, train_loader(), val_data=samples(8, seed=2), **(SWEEP | {"num_steps": 11})
+    )
+    assert [record.step for record in sweep if record.val_loss is not None] == [5, 10]
+
+
+def test_the_validation_loss_is_the_mean_of_the_batches_under_eval_mode_after_the_step() -> None:
+    """Dropout is off and BatchNorm uses its statistics: the mean over three batches by a copy in eval mode."""
+    model, val = net(), DataLoader(samples(12, seed=2), batch_size=4)
+    for record in iter_range_test(model, sgd(model), mse, train_loader(), val_data=val, val_every=2, **SWEEP):
+        twin = copy.deepcopy(model).eval()
+        with torch.no_grad():
+            expected = sum(mse(twin(inputs), targets).item() for inputs, targets in val) / 3
+        assert record.val_loss == (pytest.approx(expected, rel=1e-6) if record.step % 2 == 0 else None)
+
+
+def test_a_validation_loss_by_hand() -> None:
+    """A weight of 2 after the step, on batches of 1 and 5, has the losses 2 and 10: mean 6."""
+    model = nn.ParameterList([nn.Parameter(torch.tensor(2.5))])
+    sweep = iter_range_test(
+        model,
+        torch.optim.SGD(model.parameters(), lr=1.0),
+        None,
+        [1.0],
+        train_step=lambda model, batch: model[0] * batch,
+        val_data=[1.0, 5.0],
+        val_every=1,
+        schedule=lambda step: 0.5,
+        num_steps=2,
+    )
+    assert [(record.loss, record.val_loss) for record in sweep] == [(2.5, 6.0), (2.0, 4.5)]
+
+
+def test_validation_runs_without_gradients_and_in_eval_mode_and_training_goes_on_in_its_modes() -> None:
+    """Every module is in eval mode in validation; afterwards a submodule frozen in eval mode still is, the rest not."""
+    model, seen = net(), []
+    model[1].eval()
+    in_training = [module.training for module in model.modules()]
+
+    def look(module: nn.Module, args: Any, output: Any) -> None:
+        seen.append((torch.is_grad_enabled(), [module.training for module in model.modules()]))
+
+    model.register_forward_hook(look)
+    list(
+        iter_range_test(model, sgd(model), mse, train_loader(), val_data=[samples(8, seed=2)[:]], val_every=3, **SWEEP)
+    )
+    training, validation = (True, in_training), (False, [False] * 6)
+    assert in_training == [True, True, False, True, True, True]
+    assert seen == [training] * 3 + [validation] + [training] * 3 + [validation] + [training]
+    assert [module.training for module in model.modules()] == in_training
+
+
+def test_modes_are_those_of_the_test_again_where_validation_fails() -> None:
+    """An exception in validation is the user's, with its note, and leaves no module in eval mode and no trace."""
+    model = net()
+    optimizer = sgd(model)
+    before = Look(model, optimizer)
+
+    def loss_fn(output: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        if not torch.is_grad_enabled():
+            raise ZeroDivisionError("in validation")
+        return mse(output, targets)
+
+    sweep = iter_range_test(
+        model, optimizer, loss_fn, train_loader(), val_data=samples(8, seed=2), val_every=3, **SWEEP
+    )
+    with pytest.raises(ZeroDivisionError, match="in validation") as caught:
+        list(sweep)
+    assert caught.value.__notes__ == ["while lr_widget was in step 3 of 7, at learning rate 0.00193"]  # type: ignore[attr-defined]
+    before.assert_unchanged("after an exception in validation")
+
+
+# --- nothing of it in the training -----------------------------------------------------------------------------------
+
+
+def plain(data: TensorDataset, train: DataLoader[Any]) -> Iterable[Any]:
+    return DataLoader(data, batch_size=4)
+
+
+def shuffling(data: TensorDataset, train: DataLoader[Any]) -> Iterable[Any]:
+    return DataLoader(data, batch_size=4, shuffle=True)
+
+
+def with_its_own_generator(data: TensorDataset, train: DataLoader[Any]) -> Iterable[Any]:
+    return DataLoader(data, batch_size=4, shuffle=True, generator=torch.Generator().manual_seed(3))
+
+
+def with_the_training_loaders_generator(data: TensorDataset, train: DataLoader[Any]) -> Iterable[Any]:
+    return DataLoader(data, batch_size=4, shuffle=True, generator=train.generator)
+
+
+def a_dataset(data: TensorDataset, train: DataLoader[Any]) -> Iterable[Any]:
+    return data
+
+
+def drawing_from_numpy_and_python(data: TensorDataset, train: DataLoader[Any]) -> Iterable[Any]:
+    import random
+
+    class Batches:
+        def __iter__(self) -> Iterator[Any]:
+            for inputs, targets in DataLoader(data, batch_size=4):
+                yield inputs * float(np.random.rand()) * random.random(), targets
+
+    return Batches()
+
+
+@pytest.mark.parametrize("train_generator", [None, 5], ids=["global", "own"])
+@pytest.mark.parametrize(
+    "make_val",
+    [
+        plain,
+        shuffling,
+        with_its_own_generator,
+        with_the_training_loaders_generator,
+        a_dataset,
+        drawing_from_numpy_and_python,
+    ],
+)
+def test_the_training_is_the_same_with_and_without_validation(
+    make_val: Callable[..., Iterable[Any]], train_generator: int | None
+) -> None:
+    """Losses, weights, BatchNorm statistics and data order do not depend on val_data, whatever it draws from."""
+
+    def run(is_validated: bool) -> list[Any]:
+        model = net(Noise())
+        optimizer = sgd(model)
+        generator = torch.Generator().manual_seed(train_generator) if train_generator is not None else None
+        train = DataLoader(samples(24, seed=1), batch_size=8, shuffle=True, generator=generator)
+        val = make_val(samples(12, seed=2), train)
+        torch.manual_seed(7)
+        before = Look(model, optimizer, train, *([val] if isinstance(val, DataLoader) else []))
+        options = {"val_data": val, "val_every": 2} if is_validated else {}
+        sweep = iter_range_test(model, optimizer, mse, train, **options, **SWEEP)
+        steps = [(record.loss, record.val_loss is not None, values(model)) for record in sweep]
+        assert [has_val for _, has_val, _ in steps] == [is_validated and step % 2 == 0 for step in range(1, 8)]
+        before.assert_unchanged("after a test with validation")
+        return [(loss, weights) for loss, _, weights in steps]
+
+    assert run(is_validated=True) == run(is_validated=False)
+
+
+def test_the_validation_does_not_count_into_the_statistics_of_batch_norm() -> None:
+    """After k steps BatchNorm has counted k batches, however often it was validated in between."""
+    model = net()
+    counted = [
+        int(model[1].num_batches_tracked)
+        for _ in iter_range_test(
+            model, sgd(model), mse, train_loader(), val_data=samples(64, seed=2), val_every=1, **SWEEP
+        )
+    ]
+    assert counted == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_the_order_of_a_shuffling_validation_loader_is_the_users_again() -> None:
+    """A loader with its own generator gives after the test the order that it would have given without it."""
+
+    def order(after: Callable[[DataLoader[Any]], object]) -> list[float]:
+        loader = DataLoader(samples(12, 2), batch_size=12, shuffle=True, generator=torch.Generator().manual_seed(3))
+        after(loader)
+        return next(iter(loader))[1].flatten().tolist()
+
+    def validate(loader: DataLoader[Any]) -> None:
+        model = net()
+        list(iter_range_test(model, sgd(model), mse, train_loader(), val_data=loader, val_every=1, **SWEEP))
+
+    assert order(validate) == order(lambda loader: None)
+
+
+def test_validation_sees_the_whole_data_every_time() -> None:
+    """Each evaluation is one pass over all samples, also with a loader that shuffles."""
+    model, seen = net(), []
+    val = DataLoader(TensorDataset(torch.randn(10, 3), torch.arange(10.0).reshape(10, 1)), batch_size=4, shuffle=True)
+
+    def loss_fn(output: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        if not torch.is_grad_enabled():
+            seen.extend(targets.flatten().tolist())
+        return mse(output, targets)
+
+    list(iter_range_test(model, sgd(model), loss_fn, train_loader(), val_data=val, val_every=3, **SWEEP))
+    assert len(seen) == 20
+    assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
+
+
+def test_the_workers_of_the_validation_loader_are_gone_after_an_exception_in_it() -> None:
+    """No worker process is left when validation fails half-way through its data and somebody keeps the traceback."""
+    model = net()
+    val = DataLoader(samples(16, seed=2), batch_size=4, num_workers=2)
+
+    def loss_fn(output: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        if not torch.is_grad_enabled():
+            assert len(multiprocessing.active_children()) == 2
+            raise ZeroDivisionError("in validation")
+        return mse(output, targets)
+
+    with pytest.raises(ZeroDivisionError, match="in validation") as caught:
+        list(iter_range_test(model, sgd(model), loss_fn, train_loader(), val_data=val, val_every=1, **SWEEP))
+    assert caught.tb is not None
+    assert multiprocessing.active_children() == []
+
+
+def test_with_accumulation_and_clipping_validation_comes_after_the_whole_step() -> None:
+    """Two micro-batches make one step, and val_every counts steps and not batches."""
+    model = net()
+    sweep = iter_range_test(
+        model,
+        sgd(model),
+        mse,
+        train_loader(),
+        val_data=samples(8, seed=2),
+        val_every=3,
+        accumulation_steps=2,
+        max_grad_norm=1.0,
+        **SWEEP,
+    )
+    counted = [(record.val_loss is not None, int(model[1].num_batches_tracked)) for record in sweep]
+    assert counted == [(False, 2), (False, 4), (True, 6), (False, 8), (False, 10), (True, 12), (False, 14)]
+
+
+def test_options_of_the_loader_are_for_the_validation_dataset_too() -> None:
+    """Tensors as training and validation data are both loaded in batches of the size asked for."""
+    model, sizes = net(), []
+    x, y = samples(12, seed=1)[:]
+
+    def loss_fn(output: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        sizes.append((torch.is_grad_enabled(), len(targets)))
+        return mse(output, targets)
+
+    options = {"dataloader_options": {"batch_size": 6}, "val_data": (x, y), "val_every": 2}
+    list(iter_range_test(model, sgd(model), loss_fn, (x, y), **options, **(SWEEP | {"num_steps": 3})))
+    assert sizes == [(True, 6)] * 2 + [(False, 6)] * 2 + [(True, 6)]
+
+
+@pytest.mark.parametrize(
+    ("val_data", "error", "message"),
+    [
+        (iter([1.0]), TypeError, "val_data is a one-shot iterator .*, but it is evaluated several times; give a"),
+        ([], ValueError, "val_data has no batch; give data with at least one batch"),
+        (3, TypeError, "val_data must be a DataLoader, .*, got int"),
+        (torch.zeros(3), TypeError, "val_data must be a DataLoader, .*, got Tensor"),
+    ],
+)
+def test_validation_data_of_a_wrong_form_is_refused_at_once(
+    val_data: Any, error: type[Exception], message: str
+) -> None:
+    """The error speaks of val_data and comes before any step."""
+    model = net()
+    with pytest.raises(error, match=message):
+        iter_range_test(model, sgd(model), mse, train_loader(), val_data=val_data)

@@ -1,0 +1,75 @@
+"""Curves that are flat, fall, are flat and jump: where their corners are, and how sure that is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lr_widget.suggest.shapes import fit_shapes
+
+X = np.linspace(-7, 1, 161)
+
+
+def bent(x: np.ndarray, start: float, bottom: float, edge: float) -> tuple[np.ndarray, np.ndarray]:
+    """Losses of 1 that fall to 0 between two corners and explode after a third; and whether they exploded."""
+    is_exploded = x > edge + 1e-9
+    return np.where(is_exploded, 1.0, np.interp(x, [start, bottom], [1, 0])), is_exploded
+
+
+@pytest.mark.parametrize("corners", [(-5.0, -3.0, -1.0), (-7.0, -5.0, -1.0), (-3.0, -1.0, -0.8), (-6.0, -1.0, 0.0)])
+def test_the_corners_of_a_bent_line_are_found(corners: tuple[float, float, float]):
+    """To within a place of the grid, which is 0.2 decades here."""
+    shapes = fit_shapes(X, *bent(X, *corners))
+    for found, true in zip((shapes.start, shapes.bottom, shapes.edge), corners, strict=True):
+        mean, deviation = shapes.mean_and_deviation(found)
+        assert mean == pytest.approx(true, abs=0.2)
+        assert deviation < 0.2
+
+
+def test_noise_makes_the_corners_uncertain_not_wrong():
+    """The true bottom lies within two standard deviations for nearly all seeds, which grow with the noise."""
+    deviations = []
+    for noise in (0.05, 0.3):
+        errors = []
+        for seed in range(40):
+            y, is_exploded = bent(X, -5.0, -3.0, -1.0)
+            noisy = y + noise * np.random.default_rng(seed).normal(size=y.size)
+            mean, deviation = (s := fit_shapes(X, noisy, is_exploded)).mean_and_deviation(s.bottom)
+            errors.append(abs(mean + 3.0) / deviation)
+            deviations.append((noise, deviation))
+        assert np.mean(np.array(errors) < 2) >= 0.85
+    small, large = (np.median([d for n, d in deviations if n == noise]) for noise in (0.05, 0.3))
+    assert large > 2 * small
+
+
+def test_the_evidence_for_a_fall_is_the_likelihood_ratio_worked_out_by_hand():
+    """A step from 1 to 0 with a wobble of 0.1 about it: n times the logarithm of the squares' ratio."""
+    x = np.linspace(0, 4, 40)
+    wobble = np.tile([0.1, -0.1], 20)
+    y = np.where(x < 2, 1.0, 0.0) + wobble
+    shapes = fit_shapes(x, y, np.zeros(40, bool))
+    # A constant leaves 40 * (0.25 + 0.01), a step the wobble's 40 * 0.01; a corner may fit one more wobble by chance.
+    assert shapes.evidence == pytest.approx(40 * np.log(0.26 / 0.01), rel=0.02)
+    assert shapes.fall_evidence == pytest.approx(shapes.evidence)
+
+
+def test_a_jump_is_no_fall():
+    """A loss that is flat and then explodes has much evidence for something, and none for a fall."""
+    y = np.where(X > 0, 1.0, 0.5) + 0.01 * np.random.default_rng(0).normal(size=X.size)
+    shapes = fit_shapes(X, y.clip(0, 1), X > 0)
+    assert shapes.evidence > 100
+    assert shapes.fall_evidence < 15
+    mean, _ = shapes.mean_and_deviation(shapes.edge)
+    assert mean == pytest.approx(0.0, abs=0.3)
+
+
+def test_probabilities_add_up_and_a_flat_curve_has_no_shape():
+    """A straight line up has none either; one rate has no span; rounding is no evidence."""
+    shapes = fit_shapes(X, *bent(X, -5.0, -3.0, -1.0))
+    assert shapes.probability.sum() == pytest.approx(1.0)
+    assert shapes.expected(shapes.bottom > -10) == pytest.approx(1.0)
+    nothing = np.zeros(X.size, bool)
+    flat = fit_shapes(X, np.ones(X.size), nothing)
+    assert flat is None or flat.evidence == pytest.approx(0.0, abs=1e-6)
+    assert fit_shapes(X, np.linspace(0, 1, X.size), nothing) is None
+    assert fit_shapes(np.zeros(5), np.arange(5.0)[::-1], np.zeros(5, bool)) is None

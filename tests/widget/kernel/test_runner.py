@@ -1,0 +1,351 @@
+"""Who drives the steps, how it is steered, and what is shown when."""
+
+from __future__ import annotations
+
+import contextvars
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+import torch
+
+from lr_widget import StepRecord
+from lr_widget.interrupts import uninterrupted
+from lr_widget.widget.kernel.runner import Run, Runner
+
+
+class Steps:
+    """A job of one sweep that writes down what happens to it."""
+
+    def __init__(self, count: int = 10, at_step: Callable[[int], None] = lambda step: None) -> None:
+        self.num_steps = count
+        self.at_step = at_step
+        self.is_restored = False
+
+    def steps(self) -> Generator[StepRecord, None, str]:
+        try:
+            for step in range(1, self.num_steps + 1):
+                self.at_step(step)
+                yield StepRecord(step=step, lr=1e-3, loss=1.0, group_lrs=(1e-3,))
+            return "completed"
+        finally:
+            self.is_restored = True
+
+
+class JobRunner(Runner):
+    """A runner that knows the job that its test is about."""
+
+    def __init__(self, job: Steps, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.job = job
+
+
+def make_runner(
+    steps: Steps, show: Callable[[Run], None] = lambda run: None
+) -> tuple[JobRunner, list[tuple[Any, ...]]]:
+    """A runner, and what it reported at the end of each run, with whether everything was restored by then."""
+    ends: list[tuple[Any, ...]] = []
+    lock = threading.RLock()
+    return JobRunner(
+        steps, lock, show, lambda run: ends.append((run.stop_reason, len(run.steps), steps.is_restored))
+    ), ends
+
+
+def test_a_blocking_run_goes_to_the_end() -> None:
+    """All steps are there, and the end is reported once, after the restore."""
+    runner, ends = make_runner(Steps())
+    run = runner.run(runner.job)
+    assert [step.step for step in run.steps] == list(range(1, 11))
+    assert ends == [("completed", 10, True)]
+    assert runner.current is None
+
+
+def test_stop_answers_within_one_step_from_any_thread() -> None:
+    """Asked for in the third step, the run ends after the third step."""
+    steps = Steps(at_step=lambda step: runner.stop() if step == 3 else None)
+    runner, ends = make_runner(steps)
+    runner.start(runner.job)
+    assert runner.wait(10)
+    assert ends == [("stopped", 3, True)]
+
+
+def test_a_stop_meant_for_an_earlier_run_is_ignored() -> None:
+    """The browser's late click carries the id of the run that it was meant for."""
+    answers = []
+    steps = Steps(at_step=lambda step: answers.append((runner.stop(1), runner.pause(1))) if step == 2 else None)
+    runner, ends = make_runner(Steps())
+    runner.run(runner.job)
+    runner, ends = make_runner(steps)
+    runner._run_id = 1
+    run = runner.run(runner.job)
+    assert run.run_id == 2
+    assert answers == [(False, False)]
+    assert ends == [("completed", 10, True)]
+
+
+def test_a_second_run_is_refused_while_one_is_in_progress() -> None:
+    """Two sweeps at once would ruin each other."""
+    go = threading.Event()
+    runner, ends = make_runner(Steps(at_step=lambda step: go.wait(10) and None))
+    runner.start(runner.job)
+    with pytest.raises(RuntimeError, match="a range test is running already; stop it or wait"):
+        runner.run(runner.job)
+    go.set()
+    assert runner.wait(10)
+    runner.run(runner.job)
+    assert [reason for reason, *_ in ends] == ["completed", "completed"]
+
+
+def test_pause_waits_and_stop_ends_a_paused_run() -> None:
+    """Nothing happens in a pause; the stop is answered without another step."""
+    paused = threading.Event()
+
+    def show(run: Run) -> None:
+        if run.is_paused:
+            paused.set()
+
+    runner, ends = make_runner(Steps(at_step=lambda step: runner.pause() if step == 4 else None), show)
+    runner.start(runner.job)
+    assert paused.wait(10)
+    assert not runner.wait(0.05)
+    runner.stop()
+    assert not runner.pause()
+    assert runner.wait(10)
+    assert ends == [("stopped", 4, True)]
+
+
+def test_a_keyboard_interrupt_keeps_the_points_of_a_blocking_run() -> None:
+    """It ends as interrupted, restored, without an error."""
+
+    def interrupt(step: int) -> None:
+        if step == 6:
+            raise KeyboardInterrupt
+
+    runner, ends = make_runner(Steps(at_step=interrupt))
+    run = runner.run(runner.job)
+    assert (run.error, len(run.steps)) == (None, 5)
+    assert ends == [("interrupted", 5, True)]
+
+
+def test_a_keyboard_interrupt_while_showing_restores_too() -> None:
+    """Ctrl-C comes wherever it likes."""
+
+    def show(run: Run) -> None:
+        if len(run.steps) == 1:
+            raise KeyboardInterrupt
+
+    runner, ends = make_runner(Steps(), show)
+    runner.run(runner.job)
+    assert ends == [("interrupted", 1, True)]
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3), MemoryError()])
+def test_an_exception_ends_the_run_with_it(error: BaseException) -> None:
+    """Whatever the user's code raises is kept as it is, and the thread ends in order."""
+
+    def fail(step: int) -> None:
+        if step == 3:
+            raise error
+
+    runner, ends = make_runner(Steps(at_step=fail))
+    run = runner.start(runner.job)
+    assert runner.wait(10)
+    assert run.error is error
+    assert ends == [(None, 2, True)]
+
+
+def test_a_stop_before_the_first_step_changes_nothing() -> None:
+    """The generator is closed before it began."""
+    runner, ends = make_runner(Steps(), show=lambda run: runner.stop() and None)
+    run = runner.run(runner.job)
+    assert run.steps == []
+    assert ends == [("stopped", 0, False)]
+
+
+def test_fast_steps_are_shown_at_most_fifteen_times_a_second() -> None:
+    """20,000 steps that take no time are shown a few times only, the last time with all of them."""
+    shown: list[int] = []
+    runner, _ = make_runner(Steps(count=20_000), lambda run: shown.append(len(run.steps)))
+    begin = time.perf_counter()
+    runner.run(runner.job)
+    seconds = time.perf_counter() - begin
+    assert len(shown) <= 15 * seconds + 3
+
+
+def test_slow_showing_takes_a_small_part_of_the_time() -> None:
+    """Where one picture takes 20 ms, it is made rarely enough for the steps not to wait."""
+    shown: list[float] = []
+
+    def show(run: Run) -> None:
+        shown.append(time.perf_counter())
+        time.sleep(0.02)
+
+    runner, _ = make_runner(Steps(count=60, at_step=lambda step: time.sleep(0.01)), show)
+    begin = time.perf_counter()
+    runner.run(runner.job)
+    # One picture at the start, one at the first step, and then 0.4 s of steps for each 0.02 s of showing.
+    assert len(shown) <= 2 + (time.perf_counter() - begin) / 0.4
+
+
+def test_the_thread_inherits_context_and_torchs_default_device() -> None:
+    """What the cell has set holds in the background, too."""
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="not set")
+    seen = []
+    runner, _ = make_runner(Steps(at_step=lambda step: seen.append((variable.get(), torch.get_default_device()))))
+    variable.set("set")
+    torch.set_default_device("meta")
+    try:
+        runner.start(runner.job)
+        assert runner.wait(10)
+    finally:
+        torch.set_default_device(None)
+    assert set(seen) == {("set", torch.device("meta"))}
+
+
+def test_waiting_for_oneself_is_refused() -> None:
+    """A callback in the training thread would wait for ever."""
+    runner, _ = make_runner(Steps(at_step=lambda step: runner.wait() and None))
+    run = runner.start(runner.job)
+    assert runner.wait(10)
+    assert "cannot wait for itself" in str(run.error)
+
+
+def test_where_the_system_gives_no_thread_the_next_run_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is the caller's, and nothing is left that seems to run."""
+    runner, ends = make_runner(Steps())
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            runner.start(runner.job)
+    runner.run(runner.job)
+    assert ends == [("completed", 10, True)]
+
+
+def test_a_device_that_is_gone_is_an_error_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread fails before its first step, and says so."""
+    error = RuntimeError("CUDA error: device-side assert triggered")
+
+    def fail(_: int) -> None:
+        raise error
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "set_device", fail)
+    runner, ends = make_runner(Steps())
+    run = runner.start(runner.job)
+    assert runner.wait(10)
+    assert run.error is error
+    assert [steps for _, steps, _ in ends] == [0]
+
+
+def test_a_keyboard_interrupt_just_before_the_end_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes before interrupts are held back; the end is shown all the same."""
+    runner, ends = make_runner(Steps())
+    interrupted = []
+
+    def interrupt_once() -> AbstractContextManager[None]:
+        run = runner.current
+        if run is not None and run.has_ended and not interrupted:
+            interrupted.append(True)
+            raise KeyboardInterrupt
+        return uninterrupted()
+
+    monkeypatch.setattr("lr_widget.widget.kernel.runner.uninterrupted", interrupt_once)
+    runner.run(runner.job)
+    assert (interrupted, ends) == ([True], [("completed", 10, True)])
+    assert runner.current is None
+
+
+def test_a_keyboard_interrupt_while_the_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the caller's, and the run that has begun is known."""
+    go = threading.Event()
+    runner, ends = make_runner(Steps(at_step=lambda step: go.wait(10) and None))
+    start = threading.Thread.start
+
+    def start_and_interrupt(thread: threading.Thread) -> None:
+        start(thread)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(threading.Thread, "start", start_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        runner.start(runner.job)
+    assert runner.current is not None
+    go.set()
+    assert runner.wait(10)
+    assert ends == [("completed", 10, True)]
+
+
+def test_a_keyboard_interrupt_lets_a_picture_be_finished() -> None:
+    """What is shown is never half of it."""
+    shown = []
+
+    def show(run: Run) -> None:
+        if len(run.steps) == 1:
+            signal.raise_signal(signal.SIGINT)
+        shown.append(len(run.steps))
+
+    runner, ends = make_runner(Steps(), show)
+    runner.run(runner.job)
+    assert shown == [0, 1]
+    assert ends == [("interrupted", 1, True)]
+
+
+def test_a_keyboard_interrupt_before_the_run_began_is_the_callers() -> None:
+    """Another thread holds the lock; the cell is ended as usual."""
+    runner, ends = make_runner(Steps())
+    held, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with runner._lock:
+            held.set()
+            go.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(10)
+    threading.Timer(0.2, signal.pthread_kill, (threading.get_ident(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(runner.job)
+    go.set()
+    thread.join(10)
+    assert ends == []
+    assert runner.current is None
+
+
+def test_a_state_that_cannot_be_put_back_is_an_error_of_the_run() -> None:
+    """It comes when a stopped sweep is closed."""
+    error = OSError("the disk is gone")
+
+    class Broken(Steps):
+        def steps(self) -> Generator[StepRecord, None, str]:
+            try:
+                yield from super().steps()
+            finally:
+                raise error
+            return ""
+
+    runner, _ = make_runner(Broken(at_step=lambda step: runner.stop() if step == 3 else None))
+    run = runner.start(runner.job)
+    assert runner.wait(10)
+    assert run.error is error
+
+
+def test_speed_leaves_the_first_step_and_old_steps_out() -> None:
+    """The first step warms up; of a long run the last fifty steps count."""
+    run = Run(1, Steps(), is_blocking=True)
+    step = StepRecord(step=1, lr=1e-3, loss=1.0, group_lrs=(1e-3,))
+    run.add(step, 5.0)
+    assert run.steps_per_second() is None
+    run.add(step, 0.5)
+    assert run.steps_per_second() == pytest.approx(2.0)
+    for _ in range(60):
+        run.add(step, 0.25)
+    assert run.steps_per_second() == pytest.approx(4.0)
