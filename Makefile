@@ -7,9 +7,11 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 FRONT_END := lr_widget/widget/static/widget.js
+# The files of the wheel that a build can lose without an error.
+CARRIED := lr_widget/py.typed lr_widget/widget/static/widget.js lr_widget/widget/static/widget.css
 FRONT_END_SOURCES := $(shell find js/src -type f) js/package.json js/build.mjs
 
-.PHONY: demo test build lint python-test js-test browser-test clean
+.PHONY: demo test build lint python-test js-test browser-test dist clean
 
 demo: .venv/.demo $(FRONT_END)
 	$(BIN)/jupyter lab notebooks/quickstart.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -32,6 +34,14 @@ python-test: .venv/.dev $(FRONT_END)
 
 browser-test: .venv/.dev .venv/.chromium $(FRONT_END)
 	$(BIN)/pytest -m browser tests/browser
+
+# The wheel is built from the unpacked sdist, so that both are complete.
+dist: .venv/.dev js/node_modules/.installed
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	for file in $(CARRIED); do $(BIN)/python -m zipfile --list dist/*.whl | grep "^$$file " > /dev/null \
+		|| { echo "the wheel lacks $$file" >&2; exit 1; }; done
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -1,4 +1,4 @@
-"""Builds the front end whenever a wheel or an sdist is made from a checkout, so that it is never stale."""
+"""Hatchling's build hook: bundle the front end for every wheel and sdist made from a checkout, so it is never stale."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class FrontEndBuildHook(BuildHookInterface):  # type: ignore[misc]  # hatchling ships no types
-    """Run the esbuild step of ``js/`` before the files of the distribution are collected."""
+    """Run the build of `js/` before Hatchling collects the files of the distribution."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build ``lr_widget/widget/static/``; an unpacked sdist already carries it."""
+        """Build `lr_widget/widget/static/`, except from an unpacked sdist, which carries it."""
         root = Path(self.root)
         bundle = root / "lr_widget" / "widget" / "static" / "widget.js"
         if (root / "PKG-INFO").exists() and bundle.exists():

@@ -1,98 +1,119 @@
-"""Arguments of a range test that are checked before anything is changed."""
+"""Checks of numbers and names as users give them: one a kind, used by engine and widget alike. No torch here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import builtins
+import keyword
+import math
+import unicodedata
 from numbers import Integral, Real
 from typing import Any
 
-import torch
-
-from .training.losses import describe
-
-_SCALER_METHODS = ("scale", "unscale_", "step", "update", "get_scale", "state_dict", "load_state_dict")
 _SEEDS = 2**63
 
 
-def at_least_one(name: str, value: Any) -> int:
-    """Return the count as an int, or raise a ValueError."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+def check_rate(name: str, value: Any) -> float:
+    """Return a learning rate as a float.
+
+    Raises:
+        TypeError: it is no real number.
+        ValueError: it is not positive and finite.
+
+    >>> from fractions import Fraction
+    >>> check_rate("lr", Fraction(1, 4))
+    0.25
+    """
+    if not _is_real(value):
+        raise TypeError(f"{name} must be a number, got {describe(value)}; give a rate like 3e-4")
+    rate = _as_float(value)
+    if not (math.isfinite(rate) and rate > 0):
+        raise ValueError(f"{name} must be a positive, finite learning rate, got {value!r:.60}; give a rate like 3e-4")
+    return rate
+
+
+def check_count(name: str, value: Any, least: int = 1, usual: int = 1) -> int:
+    """Return a count as an int; `usual` is the remedy that the message names.
+
+    Raises:
+        TypeError: it is no whole number by its type; 100.0 is none.
+        ValueError: it is below `least`.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer, got {describe(value)}; {usual} is usual")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value!r:.60}; {usual} is usual")
     return int(value)
 
 
-def checked_device(name: str, device: Any) -> torch.device | None:
-    """Return the device, or None for None; raise a ValueError where there is no such device here."""
-    if device is None:
-        return None
-    try:
-        return torch.empty(0, device=torch.device(device)).device
-    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(
-            f'{name} must be a device that torch has here, such as "cpu" or "cuda:0", got {device!r} ({reason:.80}); '
-            "leave it out for the model's own"
-        ) from error
+def check_share(name: str, value: Any) -> float:
+    """Return the weight of the past in a running average as a float.
+
+    Raises:
+        TypeError: it is no real number.
+        ValueError: it is outside [0, 1).
+    """
+    message = f"{name} must be in [0, 1), got {value!r:.60}; use 0 for no smoothing"
+    if not _is_real(value):
+        raise TypeError(message)
+    if not 0 <= value < 1:
+        raise ValueError(message)
+    return float(value)
 
 
-def checked_norm(max_grad_norm: Any) -> float | None:
-    """Return the norm as a float, or None for None; raise a TypeError or ValueError."""
-    if max_grad_norm is None:
-        return None
-    if isinstance(max_grad_norm, bool) or not isinstance(max_grad_norm, Real):
-        raise TypeError(f"max_grad_norm must be a number or None for no clipping, got {describe(max_grad_norm)}")
-    if not float(max_grad_norm) > 0:
-        raise ValueError(f"max_grad_norm must be positive or None for no clipping, got {max_grad_norm!r}")
-    return float(max_grad_norm)
+def check_seed(seed: Any) -> int | None:
+    """Return the seed as an int, or None for None.
 
-
-def checked_scaler(grad_scaler: Any) -> Any:
-    """Return the scaler; raise a TypeError where it lacks a method of one."""
-    missing = [name for name in _SCALER_METHODS if not hasattr(grad_scaler, name)]
-    if grad_scaler is not None and (missing or isinstance(grad_scaler, type)):
-        raise TypeError(
-            f"grad_scaler must be a gradient scaler or None, got {describe(grad_scaler)}; "
-            "make one with torch.amp.GradScaler()"
-        )
-    return grad_scaler
-
-
-def checked_seed(seed: Any) -> int | None:
-    """Return the seed as an int, or None for None; raise a TypeError or ValueError."""
+    Raises:
+        TypeError: it is no whole number.
+        ValueError: it is negative, or 2**63 or more.
+    """
     if seed is None:
         return None
     if isinstance(seed, bool) or not isinstance(seed, Integral):
         raise TypeError(f"seed must be an integer or None, got {describe(seed)}; 0 is as good as any")
     if not 0 <= int(seed) < _SEEDS:
-        raise ValueError(f"seed must be at least 0 and below 2**63, got {seed!r}; 0 is as good as any")
+        raise ValueError(f"seed must be at least 0 and below 2**63, got {seed!r:.60}; 0 is as good as any")
     return int(seed)
 
 
-def checked_stop(stop: Any) -> Any:
-    """Return the function that is asked after each step, or None; raise a TypeError."""
-    if stop is not None and not callable(stop):
-        raise TypeError(f"stop must be a function of a record or None, got {describe(stop)}; see StepRecord")
-    return stop
+def check_variable_name(name: object) -> str:
+    """Return the name of a notebook variable in the normal form of Python's identifiers.
+
+    Raises:
+        ValueError: it is no identifier, a keyword, a builtin, or a name that IPython itself assigns.
+    """
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ValueError(f"the variable's name must be a Python identifier, got {name!r:.60}; use for example 'lr'")
+    # Without the normal form, the next cell would not find the variable.
+    name = unicodedata.normalize("NFKC", name)
+    if keyword.iskeyword(name):
+        raise ValueError(f"the variable's name cannot be the Python keyword {name!r}; use for example 'lr'")
+    if hasattr(builtins, name):
+        raise ValueError(f"the variable's name {name!r} would hide a Python builtin; use for example 'lr'")
+    if name.strip("_i0123456789") == "" and name.startswith("_"):
+        raise ValueError(f"the name {name!r} belongs to IPython's own history; use for example 'lr'")
+    return name
 
 
-def stateful(also_restore: Any, grad_scaler: Any) -> list[Any]:
-    """Return the objects to put back by their ``state_dict()``; raise a TypeError where one has none."""
-    if hasattr(also_restore, "load_state_dict"):
-        also_restore = (also_restore,)  # one alone; walking over an nn.Sequential would give its layers
-    rule = "also_restore takes objects with state_dict() and load_state_dict()"
-    if not isinstance(also_restore, Iterable):
-        raise TypeError(f"{rule}, got {describe(also_restore)}; leave it out where there are none")
-    things = [*also_restore, *([grad_scaler] if grad_scaler is not None else [])]
-    for thing in things:
-        if not (hasattr(thing, "state_dict") and hasattr(thing, "load_state_dict")):
-            raise TypeError(f"{rule}, got {thing!r:.80}; what the model and the train_step hold comes back without it")
-    return things
+def describe(value: Any) -> str:
+    """Return a value in a few words, for an error message.
+
+    >>> describe("1"), describe([1, 2])
+    ("'1' of type str", 'a list of length 2')
+    """
+    if hasattr(value, "untyped_storage") and not isinstance(value, type):  # a tensor, told without importing torch
+        return f"a {value.dtype} tensor of shape {tuple(value.shape)}"
+    if isinstance(value, (tuple, list)):
+        return f"a {type(value).__name__} of length {len(value)}"
+    return f"{value!r:.60} of type {type(value).__name__}"
 
 
-def refuse_inference_mode() -> None:
-    """Raise a RuntimeError where torch can compute no gradients at all."""
-    if torch.is_inference_mode_enabled():
-        raise RuntimeError(
-            "a range test trains, which torch.inference_mode() rules out; run it outside of that block "
-            "(torch.no_grad() does no harm)"
-        )
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an int of 400 digits
+        return math.inf

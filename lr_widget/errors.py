@@ -1,9 +1,9 @@
-"""The package's own exceptions; wrong arguments raise plain ``ValueError`` and ``TypeError``.
+"""The package's own exceptions; wrong arguments raise plain `ValueError` and `TypeError`.
 
 LRWidgetError
 ├── NoSuggestionError   a rate was asked of a suggestion that has none (also a ValueError)
-├── RestoreError        something could not be put back after a test; the rest was
-└── NotebookError       a value could not be put into the notebook (name taken, no notebook)
+├── RestoreError        something could not be put back after a test; the rest was (also a RuntimeError)
+└── NotebookError       a value could not be put into the notebook (name taken, no notebook; also a ValueError)
 """
 
 from __future__ import annotations
@@ -22,4 +22,12 @@ class RestoreError(LRWidgetError, RuntimeError):
 
 
 class NotebookError(LRWidgetError, ValueError):
-    """A value could not be put into the notebook's namespace; the message says why and what to do."""
+    """A value could not be put into the notebook's namespace; the message has the reason and the remedy."""
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Add a note to the exception; tracebacks show it below the message."""
+    if hasattr(error, "add_note"):
+        error.add_note(note)
+    else:  # Python 3.10: the attribute that 3.11's add_note writes
+        error.__notes__ = [*getattr(error, "__notes__", ()), note]  # type: ignore[attr-defined]

@@ -1,13 +1,15 @@
-"""Schedules of a range test: pure functions from a step to its learning rate."""
+"""Schedules, pure functions from a step to its learning rate, and the sweep of a range test as one value."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Integral, Real
+from dataclasses import dataclass, field
 from typing import Any
 
-Schedule = Callable[[int], float]
+from .checks import check_count, check_rate
+
+Schedule = Callable[[int], float]  # step 1 … num_steps → learning rate
 
 MIN_STEPS = 2
 
@@ -15,11 +17,11 @@ MIN_STEPS = 2
 def exponential(start_lr: float, end_lr: float, num_steps: int) -> Schedule:
     """Return the schedule that multiplies the rate by the same factor at every step.
 
-    ``lr(k) = start_lr * (end_lr / start_lr) ** (k / num_steps)`` for the steps k = 1 … ``num_steps``.
+    `lr(k) = start_lr * (end_lr / start_lr) ** (k / num_steps)` for the steps k = 1 … `num_steps`.
 
     Args:
         start_lr: rate before the first step, > 0; the first step already runs one factor above it.
-        end_lr: rate of the last step, met exactly; > ``start_lr``.
+        end_lr: rate of the last step, met exactly; > `start_lr`.
         num_steps: length of the sweep in optimizer steps, at least 2.
 
     Raises:
@@ -29,7 +31,7 @@ def exponential(start_lr: float, end_lr: float, num_steps: int) -> Schedule:
     >>> [f"{schedule(k):.3e}" for k in (1, 2, 3, 100)]
     ['1.148e-06', '1.318e-06', '1.514e-06', '1.000e+00']
     """
-    start_lr, end_lr, num_steps = check_bounds(start_lr, end_lr, num_steps)
+    (start_lr, end_lr), num_steps = check_bounds(start_lr, end_lr), check_num_steps(num_steps)
 
     def lr(step: int) -> float:
         if step == num_steps:
@@ -42,14 +44,14 @@ def exponential(start_lr: float, end_lr: float, num_steps: int) -> Schedule:
 def linear(start_lr: float, end_lr: float, num_steps: int) -> Schedule:
     """Return the schedule that adds the same amount to the rate at every step.
 
-    ``lr(k) = start_lr + (end_lr - start_lr) * k / num_steps`` for the steps k = 1 … ``num_steps``. Arguments and
+    `lr(k) = start_lr + (end_lr - start_lr) * k / num_steps` for the steps k = 1 … `num_steps`. Arguments and
     errors are those of `exponential`.
 
     >>> schedule = linear(0.1, 0.5, 4)
     >>> [round(schedule(k), 3) for k in (1, 2, 3, 4)]
     [0.2, 0.3, 0.4, 0.5]
     """
-    start_lr, end_lr, num_steps = check_bounds(start_lr, end_lr, num_steps)
+    (start_lr, end_lr), num_steps = check_bounds(start_lr, end_lr), check_num_steps(num_steps)
 
     def lr(step: int) -> float:
         if step == num_steps:
@@ -60,10 +62,10 @@ def linear(start_lr: float, end_lr: float, num_steps: int) -> Schedule:
 
 
 def one_cycle(max_lr: float, num_steps: int) -> Schedule:
-    """Return the 1cycle schedule of a short training: up to ``max_lr`` and down again to almost nothing.
+    """Return the 1cycle schedule of a short training: up to `max_lr` and down again to almost nothing.
 
-    Smith and Topin (arXiv 1708.07120) with the numbers of ``torch.optim.lr_scheduler.OneCycleLR``: a cosine from
-    ``max_lr / 25`` up over the first 30 % of the steps k = 1 … ``num_steps``, a cosine down to ``max_lr / 250000`` over
+    Smith and Topin (arXiv 1708.07120) with the numbers of `torch.optim.lr_scheduler.OneCycleLR`: a cosine from
+    `max_lr / 25` up over the first 30 % of the steps k = 1 … `num_steps`, a cosine down to `max_lr / 250000` over
     the rest.
 
     Raises:
@@ -96,7 +98,7 @@ def constant(lr: float) -> Schedule:
 
 
 def make_schedule(kind: str | Schedule, start_lr: float, end_lr: float, num_steps: int) -> Schedule:
-    """Return the schedule called ``"exponential"`` or ``"linear"``, see these functions, or the function given.
+    """Return the schedule called `"exponential"` or `"linear"`, see these functions, or the function given.
 
     Raises:
         ValueError, TypeError: the name is neither, the bounds are wrong, or the function gives a wrong rate.
@@ -117,31 +119,58 @@ def make_schedule(kind: str | Schedule, start_lr: float, end_lr: float, num_step
     return lr
 
 
-def check_bounds(start_lr: Any, end_lr: Any, num_steps: Any) -> tuple[float, float, int]:
-    """Return these as Python's numbers, or raise `ValueError` or `TypeError` where they make no sweep."""
+@dataclass(frozen=True)
+class Sweep:
+    """Bounds, length and schedule of a range test, checked.
+
+    Args:
+        start_lr: rate before the first step, > 0.
+        end_lr: rate of the last step, > `start_lr`.
+        num_steps: length in optimizer steps, at least 2.
+        schedule: "exponential", "linear", or a function of the step 1 … `num_steps` that gives its rate; with a
+            function, the bounds do not count.
+
+    Raises:
+        ValueError, TypeError: they make no sweep; the message has the value and the remedy.
+
+    >>> Sweep(1e-3, 0.1, 4).lr(2)
+    0.01
+    """
+
+    start_lr: float
+    end_lr: float
+    num_steps: int
+    schedule: str | Schedule = "exponential"
+    lr: Schedule = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        lr = make_schedule(self.schedule, self.start_lr, self.end_lr, self.num_steps)
+        object.__setattr__(self, "lr", lr)
+        object.__setattr__(self, "num_steps", int(self.num_steps))
+        if not callable(self.schedule):  # NumPy's numbers become Python's, as JSON wants them
+            object.__setattr__(self, "start_lr", float(self.start_lr))
+            object.__setattr__(self, "end_lr", float(self.end_lr))
+
+    def as_recorded(self) -> dict[str, Any]:
+        """Return the sweep as the fields of `LRRecords`: a function is "custom" and has no bounds."""
+        if callable(self.schedule):
+            return {"start_lr": None, "end_lr": None, "num_steps": self.num_steps, "schedule": "custom"}
+        return {name: getattr(self, name) for name in ("start_lr", "end_lr", "num_steps", "schedule")}
+
+
+def check_bounds(start_lr: Any, end_lr: Any) -> tuple[float, float]:
+    """Return the bounds of a sweep as floats, or raise `ValueError` or `TypeError` where they are none."""
     start_lr, end_lr = check_rate("start_lr", start_lr), check_rate("end_lr", end_lr)
     if start_lr >= end_lr:
-        raise ValueError(f"start_lr must be below end_lr, got {start_lr!r} and {end_lr!r}; swap or widen them")
-    return start_lr, end_lr, check_num_steps(num_steps)
+        raise ValueError(
+            f"start_lr must be below end_lr, got {start_lr:g} and {end_lr:g}; lower start_lr or raise end_lr"
+        )
+    return start_lr, end_lr
 
 
-def check_rate(name: str, value: Any) -> float:
-    """Return the rate as a float, or raise `ValueError` or `TypeError` where this is no learning rate."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
-    rate = float(value)
-    if not (math.isfinite(rate) and rate > 0):
-        raise ValueError(f"{name} must be a positive, finite learning rate, got {value!r}; try 1e-7 … 10")
-    return rate
-
-
-def check_num_steps(num_steps: Any, name: str = "num_steps", least: int = MIN_STEPS) -> int:
-    """Return the length of a sweep as an int, or raise `ValueError` or `TypeError` where this is none."""
-    if isinstance(num_steps, bool) or not isinstance(num_steps, Integral):
-        raise TypeError(f"{name} must be an integer, got {num_steps!r} of type {type(num_steps).__name__}")
-    if num_steps < least:
-        raise ValueError(f"{name} must be at least {least}, got {num_steps!r}; 100 is a good start")
-    return int(num_steps)
+def check_num_steps(num_steps: Any) -> int:
+    """Return the length of a sweep as an int, or raise `ValueError` or `TypeError` where it is none."""
+    return check_count("num_steps", num_steps, MIN_STEPS, usual=100)
 
 
 def _cosine(begin: float, end: float, share: float) -> float:

@@ -1,12 +1,13 @@
-"""Smoothing of loss curves: causal for showing, centred and therefore lag-free for suggesting. NumPy only."""
+"""Smoothing of loss curves: causal for showing, centred and therefore lag-free for suggesting."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from .checks import check_share
 
 Floats = NDArray[np.float64]
 
@@ -14,9 +15,9 @@ Floats = NDArray[np.float64]
 def ema(losses: ArrayLike, beta: float = 0.9) -> Floats:
     """Smooth a curve with a bias-corrected causal exponential moving average.
 
-    ``m_k = beta * m_(k-1) + (1 - beta) * loss_k`` with ``m_0 = 0``, and the result is ``m_k / (1 - beta**k)``
-    (Kingma and Ba, arXiv 1412.6980, section 3): the first value is the first loss, not a fraction of it. Good for
-    showing a curve while it grows; its features lag behind, so the rules smooth with `local_linear` instead.
+    `m_k = beta * m_(k-1) + (1 - beta) * loss_k` with `m_0 = 0`, and the result is `m_k / (1 - beta**k)` (Kingma and
+    Ba, arXiv 1412.6980, section 3): the first value is the first loss, not a fraction of it. Good for showing a curve
+    while it grows; its features lag behind, so our own rules smooth with `local_linear` instead.
 
     Args:
         losses: one loss a step, any length; an empty input gives an empty result. From the first NaN or infinite loss
@@ -24,23 +25,23 @@ def ema(losses: ArrayLike, beta: float = 0.9) -> Floats:
         beta: weight of the past, in [0, 1); 0 returns the losses.
 
     Returns:
-        An array as long as ``losses``.
+        An array as long as `losses`.
 
     Raises:
-        ValueError: ``beta`` is outside [0, 1).
+        ValueError: `beta` is outside [0, 1).
+        TypeError: `beta` is no real number.
 
     >>> ema([1.0, 2.0, 3.0], beta=0.5).round(4).tolist()
     [1.0, 1.6667, 2.4286]
     """
-    if not 0 <= beta < 1:
-        raise ValueError(f"beta must be in [0, 1), got {beta!r}; use 0 for no smoothing")
+    import pandas as pd
+
+    beta = check_share("beta", beta)
     raw = np.asarray(losses, dtype=np.float64).ravel()
     finite = first_finite_run(raw)
     smoothed = np.full(raw.shape, np.nan)
-    if finite.size:
-        means = accumulate(finite.tolist(), lambda mean, loss: beta * mean + (1 - beta) * loss, initial=0.0)
-        moving = np.fromiter(means, dtype=np.float64, count=finite.size + 1)[1:]
-        smoothed[: finite.size] = moving / (1 - beta ** np.arange(1, finite.size + 1))
+    # With adjust=True, pandas divides by the sum of the weights, which is the bias correction.
+    smoothed[: finite.size] = pd.Series(finite).ewm(alpha=1 - beta, adjust=True).mean()
     return smoothed
 
 
@@ -56,11 +57,11 @@ def first_finite_run(values: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Fit:
-    """A smoothed curve, point by point.
+    """A smoothed curve, one entry a point.
 
     Attributes:
         level: the smoothed values.
-        slope: their derivative, in units of y per unit of x.
+        slope: their derivative, in units of `y` per unit of `x`.
     """
 
     level: Floats
@@ -74,12 +75,12 @@ def local_linear(x: Floats, y: Floats, bandwidth: float) -> Fit:
     ends, so the first and last points pull no slope where a plain moving average would. Works on uneven spacing.
 
     Args:
-        x, y: one-dimensional, equally long, finite; x in any unit, usually log10 of the rate. Memory grows with the
+        x, y: one-dimensional, equally long, finite; `x` in any unit, usually log10 of the rate. Memory grows with the
             square of the length: thin a long curve first.
-        bandwidth: standard deviation of the weights, in the unit of x, > 0.
+        bandwidth: standard deviation of the weights, in the unit of `x`, > 0.
 
     Returns:
-        Arrays as long as x. Where all points in reach share one x, the slope is 0 and the level their mean.
+        Arrays as long as `x`. Where all points in reach share one `x`, the slope is 0 and the level their mean.
 
     >>> fit = local_linear(np.array([0.0, 1.0, 2.0, 3.0]), np.array([1.0, 3.0, 5.0, 7.0]), bandwidth=1.0)
     >>> fit.level.round(6).tolist(), fit.slope.round(6).tolist()

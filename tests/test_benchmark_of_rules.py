@@ -1,4 +1,4 @@
-"""What the README says of the suggestion rules, computed anew from the stored curves and trainings."""
+"""The README's figures of the suggestion rules, computed anew from the stored curves and trainings."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_stored_outcomes_are_those_of_todays_probes():
 
 
 def test_both_halves_have_tasks_of_every_kind():
-    """What is chosen on one half can be expected of the other; no task is in both."""
+    """A choice on one half can be expected to hold on the other; no task is in both."""
     choosing, reporting = halves()
     assert len(choosing) + len(reporting) >= 20
     assert {task.kind for task in choosing} == {task.kind for task in reporting}

@@ -1,4 +1,4 @@
-"""The widget on the older line of its dependencies, which is what Google Colab ships."""
+"""The widget on the older versions of its dependencies that Google Colab ships."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLAB = {
     "bqplot": "0.12.47",
     "traitlets": "5.7.1",
 }
-# These read what goes over a comm, and comms are made in another way there.
+# These read the messages of a comm, and comms are made in another way there.
 OF_THE_NEWER_LINE = [
     "test_every_command_is_answered",
     "test_many_fast_steps_send_few_and_small_messages",
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.packaging
 
 
 def test_the_tests_of_the_widget_pass_with_what_colab_ships(tmp_path: Path) -> None:
-    """Everything else comes from this environment; the versions that were asked for are those that are imported."""
+    """The versions of Colab are imported, all else comes from this environment, and the widget's tests pass."""
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / ("Scripts" if os.name == "nt" else "bin") / "python"
     [site] = (tmp_path / "env").glob("**/site-packages")
@@ -46,7 +46,7 @@ def test_the_tests_of_the_widget_pass_with_what_colab_ships(tmp_path: Path) -> N
 
 
 def run(*command: str) -> str:
-    """Run a command in the checkout and return what it prints."""
+    """Run a command in the checkout and return its output."""
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, f"{command}: {done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout

@@ -1,7 +1,7 @@
-"""On an accelerator: no trace there either, records that do not depend on when losses are read, copies on the CPU.
+"""On an accelerator: no trace there either, late reading of losses that does not change the records, copies on the CPU.
 
-The tests marked gpu need a CUDA device. That losses are read late is also tried without one: with device="meta" the
-engine reads as it does on an accelerator, and the training step takes its data from elsewhere.
+The tests marked gpu need a CUDA device. Late reading is also tested without one: with device="meta" the engine reads as
+on an accelerator, and the training step takes its data from elsewhere.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def loader() -> DataLoader[Any]:
 
 
 def read_late(loss_at: Callable[[int, torch.Tensor], torch.Tensor] = lambda step, loss: loss, **options: Any) -> Any:
-    """Return a sweep that reads as on an accelerator; ``loss_at(step, loss)`` may change a loss or raise."""
+    """Return the steps of a test that reads as on an accelerator; `loss_at(step, loss)` may change a loss or raise."""
     torch.manual_seed(0)
     model, calls = nn.Linear(3, 1), count(1)
     data = torch.randn(12, 8, 3)
@@ -61,6 +61,7 @@ def read_late(loss_at: Callable[[int, torch.Tensor], torch.Tensor] = lambda step
 
 
 def drained(steps: Any) -> tuple[list[Any], str]:
+    """Return all records and the stop reason."""
     records = []
     while True:
         try:
@@ -71,7 +72,7 @@ def drained(steps: Any) -> tuple[list[Any], str]:
 
 @pytest.mark.parametrize("lag", [0, 1, 4, 11, 12, 50])
 def test_the_records_do_not_depend_on_how_late_losses_are_read(lag: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many steps late, every record is there, in order, the same as when read at once."""
+    """However late losses are read, every record is there, in order, the same as when read at once."""
     at_once = drained(read_late(device="cpu"))
     monkeypatch.setattr(sweep, "READ_LAG_STEPS", lag)
     assert drained(read_late()) == at_once
@@ -124,7 +125,7 @@ def test_an_exception_comes_after_the_records_of_the_steps_before_it(lag: int, m
 
 
 def test_a_nan_before_an_exception_ends_the_test_without_it() -> None:
-    """A loss that is NaN in step 5 and an error in step 6, which only a late reader takes: "non_finite" as at once."""
+    """A NaN in step 5 ends the test as "non_finite", though a late reader also meets an error in step 6."""
 
     def fail_after_nan(step: int, loss: torch.Tensor) -> torch.Tensor:
         if step == 6:
@@ -233,7 +234,7 @@ def test_losses_of_the_device_do_not_depend_on_when_they_are_read(monkeypatch: p
 
 @on_cuda
 def test_half_precision_with_a_scaler_skips_marks_and_leaves_no_trace() -> None:
-    """A scale of 2 ** 40 overflows fp16 for twenty steps and more, which are skipped, until it is small enough."""
+    """A scale of 2 ** 40 overflows fp16 for twenty steps and more; they are skipped until it is small enough."""
     model = net("cuda")
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     scaler = torch.amp.GradScaler("cuda", init_scale=2.0**40)

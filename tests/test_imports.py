@@ -28,14 +28,17 @@ def loaded_by(script: str) -> set[str]:
 
 @pytest.mark.parametrize("script", ["import lr_widget", RANGE_TEST])
 def test_the_engine_loads_no_widget_package(script: str) -> None:
+    """Neither the import nor a whole range test with its suggestion and its table."""
     assert loaded_by(script) == set()
 
 
 def test_this_check_can_fail() -> None:
+    """The widget loads all of its packages on first use, and the check sees them."""
     assert loaded_by("import lr_widget\nlr_widget.LRFinderWidget") >= {"ipywidgets", "anywidget", "bqplot"}
 
 
 def test_every_public_name_is_there() -> None:
+    """The lazy one, too; dir() lists all of them, and any other name is an AttributeError."""
     import lr_widget
 
     assert [name for name in lr_widget.__all__ if not hasattr(lr_widget, name)] == []

@@ -18,14 +18,14 @@ NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
 def text_of(cell: nbformat.NotebookNode) -> str:
-    """What a cell printed and answered."""
+    """The printed text of a cell and its value."""
     outputs = cell.get("outputs", [])
     return "".join(out.get("text", "") + out.get("data", {}).get("text/plain", "") for out in outputs)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_notebooks_are_stored_without_outputs(path: Path) -> None:
-    """Outputs would go stale, and show whose machine made them."""
+    """Stored outputs would go stale and name the machine that made them."""
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

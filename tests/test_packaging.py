@@ -33,7 +33,7 @@ pytestmark = pytest.mark.packaging
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clean clone of the last commit: nothing that git ignores is in it."""
+    """Clone the last commit: nothing that git ignores is in it."""
     target = tmp_path_factory.mktemp("clone") / "lr_widget"
     run("git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(target))
     return target
@@ -41,11 +41,13 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def dist(clone: Path) -> Path:
+    """Return the folder with the wheel that is built in the clone."""
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(clone / "dist"), str(clone))
     return clone / "dist"
 
 
 def run(*command: str, cwd: Path | None = None, **environment: str) -> str:
+    """Run a command and return its output."""
     env = {**os.environ, **environment}
     done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=cwd, check=False)
     assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
@@ -53,6 +55,7 @@ def run(*command: str, cwd: Path | None = None, **environment: str) -> str:
 
 
 def test_the_wheel_carries_the_front_end_and_the_types(dist: Path) -> None:
+    """The built bundle and `py.typed` are in it, tests, front-end sources and notebooks are not."""
     [wheel] = dist.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert names >= FRONT_END | {"lr_widget/py.typed"}
@@ -60,7 +63,7 @@ def test_the_wheel_carries_the_front_end_and_the_types(dist: Path) -> None:
 
 
 def test_the_wheel_shows_the_widget_in_an_environment_of_its_own(dist: Path, tmp_path: Path) -> None:
-    # The dependencies come from this environment through a path file; the package itself only from the wheel.
+    """The package comes only from the wheel; its dependencies come from this environment through a search path."""
     venv.create(tmp_path / "env", with_pip=False)
     bin_dir = tmp_path / "env" / ("Scripts" if os.name == "nt" else "bin")
     [site] = (tmp_path / "env").glob("**/site-packages")
@@ -73,6 +76,7 @@ def test_the_wheel_shows_the_widget_in_an_environment_of_its_own(dist: Path, tmp
 
 
 def test_an_unpacked_sdist_builds_without_node(clone: Path, tmp_path: Path) -> None:
+    """The sdist has the built bundle in it, and a wheel made from it has it, too."""
     run(sys.executable, "-m", "pip", "install", "--quiet", "--target", str(tmp_path / "build"), "hatchling>=1.26")
     build_env = {"PYTHONPATH": str(tmp_path / "build")}
     build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path / "dist"), "--target"]
@@ -88,6 +92,7 @@ def test_an_unpacked_sdist_builds_without_node(clone: Path, tmp_path: Path) -> N
 
 
 def test_a_checkout_without_node_says_what_is_missing(clone: Path, tmp_path: Path) -> None:
+    """A build from source without npm fails with a sentence that names Node.js and the remedy."""
     run(sys.executable, "-m", "pip", "install", "--quiet", "--target", str(tmp_path / "build"), "hatchling>=1.26")
     done = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "--target", "wheel"],

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
+from torch.optim.lr_scheduler import OneCycleLR
 
-from lr_widget.schedule import exponential, linear, make_schedule
+from lr_widget import iter_range_test, range_test
+from lr_widget.schedule import constant, exponential, linear, make_schedule, one_cycle
+
+from .no_trace.state import Look
+from .training.helpers import batches, mse, net, spy_on
 
 
 def test_exponential_gives_the_rates_of_the_article() -> None:
@@ -48,13 +57,13 @@ def test_rates_never_fall_and_end_at_end_lr_exactly(name: str, bounds: list[floa
 @pytest.mark.parametrize(
     ("bounds", "message"),
     [
-        ((1.0, 1.0, 10), r"start_lr must be below end_lr, got 1.0 and 1.0; swap or widen them"),
-        ((2.0, 1.0, 10), r"start_lr must be below end_lr, got 2.0 and 1.0"),
+        ((1.0, 1.0, 10), r"start_lr must be below end_lr, got 1 and 1; lower start_lr or raise end_lr"),
+        ((2.0, 1.0, 10), r"start_lr must be below end_lr, got 2 and 1"),
         ((0.0, 1.0, 10), r"start_lr must be a positive, finite learning rate, got 0.0"),
         ((-1e-3, 1.0, 10), r"start_lr must be a positive, finite learning rate, got -0.001"),
         ((1e-3, math.inf, 10), r"end_lr must be a positive, finite learning rate, got inf"),
         ((1e-3, math.nan, 10), r"end_lr must be a positive, finite learning rate, got nan"),
-        ((1e-3, 1.0, 1), r"num_steps must be at least 2, got 1; 100 is a good start"),
+        ((1e-3, 1.0, 1), r"num_steps must be at least 2, got 1; 100 is usual"),
         ((1e-3, 1.0, 0), r"num_steps must be at least 2, got 0"),
     ],
 )
@@ -86,3 +95,112 @@ def test_numbers_of_numpy_make_rates_of_python(kind: str) -> None:
 def test_a_function_may_give_rates_of_numpy() -> None:
     schedule = make_schedule(np.float32, 1.0, 2.0, 4)  # type: ignore[arg-type,return-value]
     assert (type(schedule(2)), schedule(2)) == (float, 2.0)
+
+
+# --- schedules as functions --------------------------------------------------------------------------------------------
+
+
+def test_a_function_of_the_step_gives_the_applied_rates() -> None:
+    """A zigzag function is asked for the steps 1 … n, and its answers are applied and on record."""
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    applied = spy_on(optimizer)
+
+    def zigzag(step: int) -> float:
+        return 0.01 * step if step % 2 else 0.001 * step
+
+    records = range_test(model, optimizer, mse, batches(), schedule=zigzag, num_steps=5, progress=False)
+    assert records.lr.tolist() == [rate for [rate] in applied] == [0.01, 0.002, 0.03, 0.004, 0.05]
+    assert (records.schedule, records.start_lr, records.end_lr, records.num_steps) == ("custom", None, None, 5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (0.0, ValueError, "the schedule's rate for step 7 must be a positive, finite learning rate, got 0.0"),
+        (-0.1, ValueError, "the schedule's rate for step 7 must be a positive, finite learning rate, got -0.1"),
+        (float("nan"), ValueError, "the schedule's rate for step 7 must be a positive, finite learning rate, got nan"),
+        (float("inf"), ValueError, "the schedule's rate for step 7 must be a positive, finite learning rate, got inf"),
+        ("fast", TypeError, "the schedule's rate for step 7 must be a number, got 'fast' of type str"),
+        (None, TypeError, "the schedule's rate for step 7 must be a number, got None of type NoneType"),
+    ],
+)
+def test_a_wrong_rate_of_a_function_is_refused_before_any_step(
+    wrong: Any, error: type[Exception], message: str
+) -> None:
+    """Every rate is looked at when the arguments are, so a wrong one at step 7 costs no training."""
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    applied, before = spy_on(optimizer), Look(model, optimizer)
+    with pytest.raises(error, match=message):
+        iter_range_test(
+            model, optimizer, mse, batches(), schedule=lambda step: wrong if step == 7 else 0.1, num_steps=10
+        )
+    assert applied == []
+    before.assert_unchanged("after a refused schedule")
+
+
+@pytest.mark.parametrize("num_steps", [5, 6, 7, 10, 11, 33, 50, 100, 101, 400])
+@pytest.mark.parametrize("max_lr", [0.1, 3e-4])
+def test_one_cycle_is_that_of_torch(num_steps: int, max_lr: float) -> None:
+    """The rates of steps 1 … n are those of OneCycleLR with as many steps, of any length."""
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = OneCycleLR(optimizer, max_lr, total_steps=num_steps, cycle_momentum=False)
+    rates = []
+    for step in range(num_steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if step < num_steps - 1:
+            scheduler.step()
+    schedule = one_cycle(max_lr, num_steps)
+    assert [schedule(k) for k in range(1, num_steps + 1)] == pytest.approx(rates, rel=1e-9, abs=1e-15)
+
+
+def test_a_very_short_one_cycle_still_goes_up() -> None:
+    """Of three steps the second is three quarters of the way up, by hand: (1 + cos 60°) / 2."""
+    schedule = one_cycle(1.0, 3)
+    assert [schedule(k) for k in (1, 2, 3)] == pytest.approx([0.04, 0.75, 4e-6], rel=1e-5)
+
+
+@pytest.mark.parametrize("make", [lambda lr: one_cycle(lr, 10), constant])
+@pytest.mark.parametrize(
+    ("lr", "error", "message"),
+    [
+        (0.0, ValueError, "must be a positive, finite learning rate, got 0.0"),
+        (float("inf"), ValueError, "must be a positive, finite learning rate, got inf"),
+        ("0.1", TypeError, "must be a number, got '0.1' of type str"),
+    ],
+)
+def test_a_schedule_of_a_wrong_rate_is_refused(
+    make: Callable[[Any], Any], lr: Any, error: type[Exception], message: str
+) -> None:
+    """A rate that is none is refused when the schedule is made, with its value."""
+    with pytest.raises(error, match=message):
+        make(lr)
+
+
+def test_a_constant_schedule_is_one_rate_in_every_step() -> None:
+    """A sweep at one rate is training at that rate: same losses as a bare loop."""
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    records = list(
+        iter_range_test(model, optimizer, mse, batches(), schedule=constant(0.05), num_steps=6, diverge_factor=None)
+    )
+    assert [record.lr for record in records] == [0.05] * 6
+
+    losses, data = [], batches()
+    for step in range(6):
+        inputs, targets = data[step % len(data)]
+        loss = mse(model(inputs), targets)
+        gradients = torch.autograd.grad(loss, list(model.parameters()))
+        with torch.no_grad():
+            for parameter, gradient in zip(model.parameters(), gradients):
+                parameter.sub_(gradient, alpha=0.05)
+        losses.append(loss.item())
+    assert [record.loss for record in records] == pytest.approx(losses, rel=1e-5)
+
+
+def test_a_schedule_that_is_no_name_and_no_function_is_refused() -> None:
+    """A list of rates is no schedule; the error names the three forms of one."""
+    with pytest.raises(ValueError, match=r'schedule must be "exponential", "linear" or a function .*got \[0.1\]'):
+        make_schedule([0.1], 1e-4, 0.1, 6)  # type: ignore[arg-type]

@@ -1,3 +1,9 @@
+"""Smoothing: the causal average worked out by hand, and straight lines that do not lag."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
 import numpy as np
 import pytest
 
@@ -37,6 +43,27 @@ def test_ema_refuses_a_beta_outside_its_range(beta: float):
     """At 1 the average would never move."""
     with pytest.raises(ValueError, match=r"beta must be in \[0, 1\), got .*; use 0 for no smoothing"):
         ema([1.0], beta=beta)
+
+
+def test_ema_refuses_a_beta_that_is_no_number():
+    """A text is not read as a number."""
+    with pytest.raises(TypeError, match=r"beta must be in \[0, 1\), got '0\.9'; use 0 for no smoothing"):
+        ema([1.0], beta="0.9")
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.9, 0.98, 0.999])
+def test_ema_of_a_growing_curve_equals_the_smoothing_of_the_whole(beta: float):
+    """Step by step gives the same as all at once, and both are the recursion of the docstring."""
+    losses = np.random.default_rng(0).normal(size=200)
+    whole = ema(losses, beta)
+    assert [ema(losses[:step], beta)[-1] for step in range(1, 201)] == pytest.approx(whole)
+    means = list(accumulate(losses, lambda mean, loss: beta * mean + (1 - beta) * loss, initial=0.0))[1:]
+    assert whole == pytest.approx(means / (1 - beta ** np.arange(1, 201)))
+
+
+def test_ema_follows_losses_as_large_as_a_float32_holds():
+    """An exploding loss is finite until it is infinite, however often it comes."""
+    assert ema([3e38] * 500, beta=0.99) == pytest.approx([3e38] * 500)
 
 
 def test_local_linear_reproduces_a_straight_line_up_to_its_ends_on_uneven_points():

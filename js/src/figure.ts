@@ -1,4 +1,4 @@
-// Puts the chart, a widget of its own made by Python, into an element of ours.
+// Mounts the chart, which is a widget of its own made in Python, in an element of a view.
 
 interface ChildView {
   el: HTMLElement;
@@ -6,13 +6,13 @@ interface ChildView {
   remove(): void;
 }
 
-/** What of the host's widget manager is used; anywidget's own types know only get_model. */
+/** The part of the host's widget manager that is used here; anywidget's own types have only get_model. */
 export interface WidgetManager {
   get_model(id: string): Promise<unknown>;
   create_view(model: unknown, options: object): Promise<ChildView>;
 }
 
-/** Mount the widget that `reference` ("IPY_MODEL_…") names; returns how to take it away again. */
+/** Mount the widget with this reference ("IPY_MODEL_…") and return a function that removes it. */
 export function mountFigure(manager: WidgetManager, reference: string, into: HTMLElement): () => void {
   let isGone = false;
   let child: ChildView | undefined;
@@ -28,7 +28,7 @@ export function mountFigure(manager: WidgetManager, reference: string, into: HTM
       return;
     }
     into.replaceChildren(child.el);
-    // Without this event the figure draws nothing.
+    // bqplot measures and draws its figure on this event; without it, the chart stays empty.
     child.trigger("displayed");
   }
 

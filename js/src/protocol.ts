@@ -1,27 +1,24 @@
-// What goes between Python and the browser: the mirror of lr_widget/widget/protocol.py and of the widget's traits.
+// The state and the commands that Python and the browser exchange. tests/test_protocol.py compares every name and type
+// with lr_widget/widget/browser/messages.py and the widget's traits; it reads plain interfaces, unions, lists and pairs.
 
 export type Status = "idle" | "running" | "paused" | "finished" | "failed";
-export type Possible =
-  | "start"
-  | "stop"
-  | "pause"
-  | "resume"
-  | "set"
-  | "pick"
-  | "choose"
-  | "probe"
-  | "copy"
-  | "apply"
-  | "code"
-  | "clear";
-export type Setting = "start_lr" | "end_lr" | "num_steps" | "repeats" | "max_probe_steps" | "smoothing" | "variable";
+export type Host = "colab" | "vscode" | "jupyter" | "none";
+export type Possible = "start" | "stop" | "pause" | "resume" | "set" | "probe" | "copy" | "apply" | "code" | "clear";
+export type Setting =
+  | "start_lr"
+  | "end_lr"
+  | "num_steps"
+  | "repeats"
+  | "max_probe_steps"
+  | "smoothing"
+  | "variable"
+  | "rule"
+  | "selected_lr";
 
 export type Command =
   | { command: "start" | "probe" | "copy" | "apply" }
   | { command: "stop" | "pause" | "resume"; run_id: number }
-  | { command: "set"; name: Setting; value: string | number }
-  | { command: "pick"; value: string | number | null }
-  | { command: "choose"; value: string };
+  | { command: "set"; name: Setting; value: string | number | null };
 
 export interface Failure {
   title: string;
@@ -39,7 +36,7 @@ export interface Rule {
 export interface ViewState {
   run_id: number;
   is_blocking: boolean;
-  host: string;
+  host: Host;
   can: Possible[];
   note: { kind: "info" | "good" | "warning" | "error"; text: string };
   progress: { step: number; total: number; text: string };

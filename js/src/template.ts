@@ -1,11 +1,11 @@
-// The controls as native HTML; everything that changes is found by its data-ref.
+// The controls as native HTML; every part that changes has a name in its data-ref.
 
 import { SLIDER_MAX, SLIDER_MIN, SLIDER_STEP } from "./rates";
 
 const slider = `type="range" min="${SLIDER_MIN}" max="${SLIDER_MAX}" step="${SLIDER_STEP}"`;
 const text = `type="text" spellcheck="false" autocomplete="off"`;
 
-// Drawn rather than typed: not every font has these signs.
+// Drawn rather than typed, as not every font has these signs.
 const icon = (path: string, ref = ""): string =>
   `<svg viewBox="0 0 10 10" width="10" height="10" aria-hidden="true"><path ${ref} d="${path}"></path></svg>`;
 export const PLAY = "M2 1 L9 5 L2 9 Z";
@@ -65,7 +65,7 @@ export const TEMPLATE = `
 
 export type Refs = ReturnType<typeof findRefs>;
 
-/** Fill `root` with the controls and find them. */
+/** Fill `root` with the controls and return those that have names. */
 export function findRefs(root: HTMLElement) {
   root.innerHTML = TEMPLATE;
   const find = <T extends Element = HTMLElement>(name: string): T => {

@@ -1,15 +1,15 @@
-// One view of the widget: shows a state, turns what the user does into commands. Knows nothing of Jupyter.
+// One view of the widget: shows a state, and turns clicks and entries into commands. It knows nothing of Jupyter.
 
 import type { Command, Possible, Setting, State } from "./protocol";
 import { positionOf, rateAt, rateAtPixel, rateText, SLIDER_STEP } from "./rates";
 import { findRefs, PAUSE, PLAY, type Refs } from "./template";
 
 export interface View {
-  /** Where the chart belongs. */
+  /** The element for the chart. */
   chart: HTMLElement;
   /** Show a state. */
   show(state: State): void;
-  /** Say something that only this browser knows; empty to show the status of the kernel again. */
+  /** Show a message of this browser in the status line; an empty one brings the kernel's message back. */
   say(text: string): void;
 }
 
@@ -27,7 +27,7 @@ export function createView(root: HTMLElement, send: (command: Command) => void):
     state = next;
     showControls(refs, next);
     showSettings(refs, next);
-    showResult(refs, next, (value) => send({ command: "choose", value }));
+    showResult(refs, next, (rule) => send({ command: "set", name: "rule", value: rule }));
     showNote(refs, next, ownWords);
   };
   const say = (text: string): void => {
@@ -43,7 +43,7 @@ export function createView(root: HTMLElement, send: (command: Command) => void):
   return { chart: refs.chart, show, say };
 }
 
-/** JupyterLab takes Enter, the arrows and letters for commands, unless the focused element itself has this mark. */
+/** Keep JupyterLab from taking Enter, arrows and letters for shortcuts: it looks for this mark on the focused element. */
 function keepShortcutsOut(root: HTMLElement): void {
   root.addEventListener("focusin", ({ target }) => {
     (target as HTMLElement).dataset.lmSuppressShortcuts = "true";
@@ -67,7 +67,7 @@ function showControls(refs: Refs, { status, view_state: view }: State): void {
   for (const field of [refs.start_lr, refs.end_lr, refs.startSlider, refs.endSlider, refs.num_steps, refs.repeats]) {
     field.disabled = !can("set");
   }
-  refs.pick.disabled = !can("pick");
+  refs.pick.disabled = !can("set");
   refs.clear.hidden = !can("clear");
   refs.probe.disabled = !can("probe");
   refs.copy.disabled = !can("copy");
@@ -96,7 +96,7 @@ function showResult(refs: Refs, { rule, view_state: view }: State, choose: (rule
   setText(refs.suggested, lr);
   setText(refs.suggestedRange, range === "" ? "." : ` (${range}).`);
   setText(refs.reason, reason);
-  showRules(refs, view.rules, rule, view.can.includes("choose"), choose);
+  showRules(refs, view.rules, rule, view.can.includes("set"), choose);
   refs.failure.hidden = view.failure === null;
   if (view.failure !== null) {
     setText(refs.failureTitle, view.failure.title);
@@ -167,7 +167,7 @@ function listenToButtons(refs: Refs, current: CurrentState, send: Send, say: (te
 }
 
 function listenToTraceback(refs: Refs): void {
-  // The last lines of a traceback say what happened.
+  // A traceback ends with the error, so show its end first.
   refs.failureDetails.addEventListener("toggle", () => {
     refs.failureTraceback.scrollTop = refs.failureTraceback.scrollHeight;
   });
@@ -194,7 +194,7 @@ function listenToSettings(refs: Refs, current: CurrentState, send: Send): void {
     });
     slider.addEventListener("change", () => send({ command: "set", name, value: rateAt(Number(slider.value)) }));
   };
-  // The two thumbs share one track: neither passes the other.
+  // The two thumbs share one track, so each stops before the other.
   slide(refs.startSlider, refs.start_lr, "start_lr", () => Number(refs.endSlider.value) - 2 * SLIDER_STEP);
   slide(refs.endSlider, refs.end_lr, "end_lr", () => Number(refs.startSlider.value) + 2 * SLIDER_STEP);
   refs.smoothing.addEventListener("input", () => {
@@ -204,22 +204,23 @@ function listenToSettings(refs: Refs, current: CurrentState, send: Send): void {
 }
 
 function listenToPicks(refs: Refs, current: CurrentState, send: Send): void {
-  commitOnEnter(refs.pick, () => send({ command: "pick", value: refs.pick.value.trim() || null }));
-  refs.clear.addEventListener("click", () => send({ command: "pick", value: null }));
+  const pick = (value: string | number | null): void => send({ command: "set", name: "selected_lr", value });
+  commitOnEnter(refs.pick, () => pick(refs.pick.value.trim() || null));
+  refs.clear.addEventListener("click", () => pick(null));
   refs.chart.addEventListener("click", (event) => {
     const view = current()?.view_state;
-    if (view === undefined || !view.can.includes("pick")) {
+    if (view === undefined || !view.can.includes("set")) {
       return;
     }
     const box = refs.chart.getBoundingClientRect();
     const rate = rateAtPixel(event.clientX - box.left, box.width, view.margins, view.bounds);
     if (rate !== null) {
-      send({ command: "pick", value: rate });
+      pick(rate);
     }
   });
 }
 
-/** Call `commit` when the user is done with a field whose text changed; Escape takes the text back. */
+/** Call `commit` once after the text of a field was edited; Escape brings the old text back instead. */
 function commitOnEnter(field: HTMLInputElement, commit: () => void): void {
   field.addEventListener("input", () => {
     field.dataset.edited = "yes";
@@ -232,7 +233,7 @@ function commitOnEnter(field: HTMLInputElement, commit: () => void): void {
   };
   field.addEventListener("change", end);
   field.addEventListener("keydown", (event) => {
-    // The classic notebook and VS Code listen further out.
+    // The classic notebook and VS Code would take the key for a shortcut.
     event.stopPropagation();
     if (event.key === "Enter") {
       end();
@@ -249,7 +250,7 @@ function setText(element: HTMLElement, text: string): void {
   }
 }
 
-/** Show a value, but never over what the user is just typing. */
+/** Show a value, but never replace a text that the user is editing. */
 function setValue(field: HTMLInputElement, value: string): void {
   field.dataset.shown = value;
   if (field.dataset.edited !== "yes" && field.value !== value) {

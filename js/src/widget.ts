@@ -1,12 +1,12 @@
-// The bridge between anywidget's model and a view.
+// The module that anywidget loads: connects the model, which Jupyter keeps in step with Python, to a view.
 
 import "./widget.css";
 import { mountFigure, type WidgetManager } from "./figure";
 import { type Command, STATE_KEYS, type State } from "./protocol";
 import { createView } from "./view";
 
-const PATIENCE_MS = 1500;
-const GRACE_MS = 500;
+const PATIENCE_MS = 1500; // after this time without an answer, the view says that it waits
+const GRACE_MS = 500; // for the kernel to read a Stop before it is interrupted
 const WAITING = "Waiting for the kernel: it is busy with a cell, or not connected.";
 
 interface Model {
@@ -26,12 +26,12 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   el.append(root);
   const waiting = new Map<string, ReturnType<typeof setTimeout>>();
   const overdue = new Set<string>();
-  const viewId = Math.random().toString(36).slice(2); // all views of a widget hear its answers
+  const viewId = Math.random().toString(36).slice(2); // every view receives all answers, so each marks its own commands
   let count = 0;
-  let interrupting = 0; // the run that is interrupted soon
+  let interrupting = 0; // the id of the run that is about to be interrupted, or 0
 
-  // A cell that runs the test may keep the kernel from reading messages. Where it does, interrupt it, if the host allows
-  // that; where the message was read, an interrupt would hit what the cell does after the test.
+  // A cell that runs the test can keep the kernel from reading the message; then interrupt the kernel, if the host can.
+  // If the kernel has read it, do not: the interrupt would hit the rest of the cell.
   const interruptUnlessHeard = (runId: number): void => {
     if (interrupting === runId) {
       return;

@@ -17,7 +17,7 @@ export function makeState(changes: Partial<State> = {}, view: Partial<ViewState>
       run_id: 3,
       is_blocking: false,
       host: "jupyter",
-      can: ["start", "set", "pick", "choose"],
+      can: ["start", "set"],
       note: { kind: "info", text: "Ready." },
       progress: { step: 0, total: 100, text: "" },
       suggestion: { lr: "", range: "", reason: "Run trains for 100 steps." },

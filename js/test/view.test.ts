@@ -123,7 +123,7 @@ test("the rules are buttons, the chosen one is pressed", () => {
     ["steepest 1.0e-02", "true"],
   ]);
   chips[0]?.click();
-  expect(sent).toEqual([{ command: "choose", value: "auto" }]);
+  expect(sent).toEqual([{ command: "set", name: "rule", value: "auto" }]);
 });
 
 test("a click on the plot picks the rate there", () => {
@@ -131,7 +131,7 @@ test("a click on the plot picks the rate there", () => {
   vi.spyOn(chart, "getBoundingClientRect").mockReturnValue(new DOMRect(100, 0, 484, 300));
   chart.dispatchEvent(new MouseEvent("click", { clientX: 100 + 64 + 200 }));
   chart.dispatchEvent(new MouseEvent("click", { clientX: 110 }));
-  expect(sent).toEqual([{ command: "pick", value: 1e-3 }]);
+  expect(sent).toEqual([{ command: "set", name: "selected_lr", value: 1e-3 }]);
 });
 
 test("own words stand in for the status line until they are taken back", () => {

@@ -1,6 +1,33 @@
-"""The test itself: plans, sweeps, the range test and the probes."""
+"""The test itself: one plan a job, the sweep as a generator, the range test and the probes."""
 
-from .probing import probe
-from .range_test import iter_range_test, range_test
+from .keywords import DEFAULTS, Keywords, refuse_unknown
+from .plan import Plan, make_plan, restorable
+from .probing import (
+    DEFAULT_MAX_STEPS,
+    MIN_PROBE_STEPS,
+    Probing,
+    make_probe_plan,
+    probe,
+    rate_of,
+)
+from .range_test import RangeTest, iter_range_test, range_test
+from .sweep import Steps
 
-__all__ = ["iter_range_test", "probe", "range_test"]
+__all__ = [
+    "DEFAULTS",
+    "DEFAULT_MAX_STEPS",
+    "MIN_PROBE_STEPS",
+    "Keywords",
+    "Plan",
+    "Probing",
+    "RangeTest",
+    "Steps",
+    "iter_range_test",
+    "make_plan",
+    "make_probe_plan",
+    "probe",
+    "range_test",
+    "rate_of",
+    "refuse_unknown",
+    "restorable",
+]

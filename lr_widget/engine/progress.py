@@ -1,40 +1,46 @@
-"""Take the steps of sweeps, keep them, and show how far they are; whatever comes between, the sweeps are closed."""
+"""Drive steps from outside: keep the records, drain them, show a progress bar; the steps are always closed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from ..results.records import StepRecord
-from .sweep import Sweep
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
-Show = Callable[[StepRecord], None]
+    from ..results import StepRecord
+    from .sweep import Steps
+
+    Show = Callable[[StepRecord], None]
 
 
-def keep(sweep: Sweep, steps: list[StepRecord]) -> Sweep:
-    """Yield the steps of the sweep, each put into ``steps`` before, and return its stop reason."""
+def keep(steps: Steps, records: list[StepRecord]) -> Steps:
+    """Append each record to a list before it is yielded, and return the stop reason."""
     try:
         try:
             while True:
                 try:
-                    record = next(sweep)
+                    record = next(steps)
                 except StopIteration as end:
                     return str(end.value)
-                steps.append(record)
+                records.append(record)
                 yield record
         finally:
-            sweep.close()
+            steps.close()
     finally:
-        sweep.close()  # again, where a Ctrl-C came just before the first one; closing twice does nothing
+        steps.close()  # again, for a Ctrl-C that came just before the first one; closing twice does nothing
 
 
-def drain(sweeps: Sweep, show: Show) -> str:
-    """Take all steps and return the stop reason: "interrupted" at a Ctrl-C, which is raised before the first step."""
+def drain(steps: Steps, show: Show) -> str:
+    """Take all steps and return the stop reason.
+
+    Ctrl-C ends them as "interrupted"; before the first record it is raised.
+    """
     has_begun = False
     try:
         try:
             while True:
-                record = next(sweeps)
+                record = next(steps)
                 has_begun = True
                 show(record)
         except StopIteration as end:
@@ -44,20 +50,20 @@ def drain(sweeps: Sweep, show: Show) -> str:
                 raise
             return "interrupted"
         finally:
-            sweeps.close()
+            steps.close()
     finally:
-        sweeps.close()
+        steps.close()  # again, as in `keep`
 
 
 @contextmanager
-def progress_bar(what: str, total: int, *, enabled: bool) -> Iterator[Show]:
-    """Yield what shows a step in a tqdm bar of so many steps."""
+def progress_bar(title: str, total: int, *, enabled: bool) -> Iterator[Show]:
+    """Yield a function that shows each record in a tqdm bar of `total` steps; it does nothing unless enabled."""
     if not enabled:
         yield lambda record: None
         return
     from tqdm.auto import tqdm
 
-    with tqdm(total=total, desc=what, unit="step") as bar:
+    with tqdm(total=total, desc=title, unit="step") as bar:
 
         def show(record: StepRecord) -> None:
             bar.set_postfix_str(f"lr {record.lr:.1e}, loss {record.loss:.4g}", refresh=False)

@@ -1,77 +1,32 @@
-"""One sweep: its steps, and the putting back of everything around them."""
+"""One sweep as a generator of records, inside a guard that restores everything at its end."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..checks import refuse_inference_mode
-from ..restore.guard import Restoring, add_note
-from ..restore.rng import generators_of, keep_rng, seed_all
-from ..restore.snapshot import Snapshot
-from ..results.records import StepRecord
-from ..schedule import Schedule
-from ..training.batches import Batches
-from ..training.modes import torch_modes_undo
-from ..training.rates import RateSetter
-from ..training.training_step import Training
+from ..errors import add_note
+from ..restore import Guard, keep_rng, seed_all, torch_modes_undo
+from ..results import StepRecord
 from .divergence import Divergence
+from .plan import refuse_inference_mode
+
+if TYPE_CHECKING:
+    from .plan import Plan
 
 READ_LAG_STEPS = 4  # losses on an accelerator are read so many steps late, so that no step waits for the device
 
-Sweep = Generator[StepRecord, None, str]
+Steps = Generator[StepRecord, None, str]  # yields a record a step and returns the stop reason
 
 
-@dataclass
-class Plan:
-    """A range test that is ready to run, its arguments checked."""
-
-    training: Training
-    train: Batches
-    val: Batches | None
-    val_every: int
-    schedule: Schedule
-    num_steps: int
-    set_rate: RateSetter
-    accumulation_steps: int
-    stateful: Sequence[Any]
-    has_diverged: Divergence
-    stop: Callable[[StepRecord], bool] | None
-    seed: int | None
-    snapshot_device: torch.device | None
-
-    @property
-    def sources(self) -> list[Any]:
-        """The loaders, and what they draw from."""
-        return [*self.train.sources, *(self.val.sources if self.val is not None else ())]
-
-    @cached_property
-    def generators(self) -> list[Any]:
-        """The random generators of the sources."""
-        return generators_of(self.sources)
-
-    def snapshot(self) -> Snapshot:
-        """Take the state of everything that the test may touch."""
-        train = self.training
-        trained = (train.modules, train.optimizers, self.stateful)
-        return Snapshot(*trained, self.sources, train.functions, self.snapshot_device)
-
-    def close(self) -> None:
-        """Shut down what the test started."""
-        self.train.close()
-        if self.val is not None:
-            self.val.close()
-
-
-def run_sweep(plan: Plan) -> Sweep:
-    """Yield a record a step and put everything back at the end, whatever the end is; return the stop reason.
+def run_sweep(plan: Plan) -> Steps:
+    """Yield a record a step, restore everything at the end, however it comes, and return the stop reason.
 
     Raises:
         RuntimeError: another test is running on the same model, or torch is in inference mode.
@@ -79,29 +34,30 @@ def run_sweep(plan: Plan) -> Sweep:
             exception, but is a note to it.
     """
     refuse_inference_mode()
-    restoring = Restoring(plan.snapshot, plan.close, plan.training.trained)
+    guard = Guard(plan.snapshot, plan.close, plan.training.trained)
     try:
         try:
-            restoring.begin()
+            guard.begin()
             return (yield from _steps(plan))
         except BaseException as error:
-            restoring.failure = error
+            guard.failure = error
             raise
         finally:
-            restoring.put_back()
+            guard.put_back()
     finally:
-        restoring.end()
+        guard.end()
 
 
-def _steps(plan: Plan) -> Sweep:
+def _steps(plan: Plan) -> Steps:
     if plan.seed is not None:
         seed_all(plan.seed, plan.generators)
     plan.training.prepare()
+    has_diverged = Divergence(plan.diverge_factor, plan.sweep.num_steps)
     lag = _read_lag(plan.training.device)
     batches = iter(plan.train)
     unread: deque[_Unread] = deque()
     reason, failure = "completed", None
-    for step in range(1, plan.num_steps + 1):
+    for step in range(1, plan.sweep.num_steps + 1):
         try:
             taken = _take_step(plan, step, batches)
         except Exception as error:  # noqa: BLE001, PERF203, RUF100  # raised below, when the steps before it are on record
@@ -111,10 +67,10 @@ def _steps(plan: Plan) -> Sweep:
             reason = "exhausted"
             break
         unread.append(taken)
-        if len(unread) > lag and (found := (yield from _read(plan, unread))) is not None:
+        if len(unread) > lag and (found := (yield from _read(plan, unread, has_diverged))) is not None:
             return found
     while unread:
-        if (found := (yield from _read(plan, unread))) is not None:
+        if (found := (yield from _read(plan, unread, has_diverged))) is not None:
             return found
     try:
         if failure is not None:
@@ -130,7 +86,7 @@ def _read_lag(device: torch.device | None) -> int:
 
 @dataclass
 class _Unread:
-    """A step that was taken, and how to read its record."""
+    """A step that was taken and the function that reads its record."""
 
     step: int
     lr: float
@@ -138,8 +94,8 @@ class _Unread:
 
 
 def _take_step(plan: Plan, step: int, batches: Iterator[Any]) -> _Unread | None:
-    """Train one step; return what reads its record, or None where the data has ended."""
-    lr = plan.schedule(step)
+    """Train one step and return it unread, or None where the data has ended."""
+    lr = plan.sweep.lr(step)
     put_modes_back = torch_modes_undo()
     try:
         taken = list(islice(batches, plan.accumulation_steps))
@@ -172,8 +128,8 @@ def _validate(plan: Plan, step: int) -> float | None:
         return plan.training.evaluate(plan.val.one_pass())
 
 
-def _read(plan: Plan, unread: deque[_Unread]) -> Generator[StepRecord, None, str | None]:
-    """Yield the oldest unread record and return the reason to stop after it, if any."""
+def _read(plan: Plan, unread: deque[_Unread], has_diverged: Divergence) -> Generator[StepRecord, None, str | None]:
+    """Yield the oldest unread record and return the reason to stop after it, if there is one."""
     oldest = unread.popleft()
     try:
         record = oldest.record()
@@ -183,7 +139,7 @@ def _read(plan: Plan, unread: deque[_Unread]) -> Generator[StepRecord, None, str
     yield record
     if not math.isfinite(record.loss):
         return "non_finite"
-    if plan.has_diverged(record.loss):
+    if has_diverged(record.loss):
         return "diverged"
     return "stopped" if _wants_to_stop(plan, record) else None
 
@@ -197,7 +153,7 @@ def _wants_to_stop(plan: Plan, record: StepRecord) -> bool:
 
 
 def _start_reading(loss: torch.Tensor) -> Callable[[], float]:
-    """Return what reads the loss; a copy from a CUDA device starts now and is waited for only when it is read."""
+    """Return a function that reads the loss; a copy from a CUDA device starts now and is awaited when it is read."""
     if loss.device.type == "cpu":
         value = float(loss)
         return lambda: value
@@ -216,4 +172,4 @@ def _start_reading(loss: torch.Tensor) -> Callable[[], float]:
 
 
 def _add_note(error: Exception, plan: Plan, step: int, lr: float) -> None:
-    add_note(error, f"while lr_widget was in step {step} of {plan.num_steps}, at learning rate {lr:.3g}")
+    add_note(error, f"while lr_widget was in step {step} of {plan.sweep.num_steps}, at learning rate {lr:.3g}")

@@ -1,4 +1,4 @@
-"""Put the members of dicts, lists, deques and sets back in place, those of subclasses too."""
+"""The members of dicts, lists, deques and sets, subclasses included: list them, and undo changes in place."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from typing import Any
 
 import torch
 
-Undo = Callable[[], None]
+Undo = Callable[[], object]  # a call that restores one thing; the result is ignored
 
-# An OrderedDict is also a dict, but has an order of its own, which only its own methods know.
-_BASES: tuple[Any, ...] = (OrderedDict, dict, list, deque, set)
 CONTAINERS = (dict, list, deque, set)
+ATOMS = frozenset({str, int, float, bool, complex, bytes, type(None)})  # the types of values that cannot change
+
+# An OrderedDict is a dict too, but only its own methods know its order.
+_BASES: tuple[Any, ...] = (OrderedDict, *CONTAINERS)
 
 
 def container_undo(container: Any) -> Undo:
-    """Return what gives the container its present members back, in their order."""
+    """Return an undo for the members of the container and their order."""
     base = _base(container)
     saved = dict(base.items(container)) if issubclass(base, dict) else list(base.__iter__(container))
     return lambda: refill(container, saved)
 
 
 def refill(target: Any, saved: Any) -> None:
-    """Make the dict, list, deque or set ``target`` hold what the plain dict or list ``saved`` holds, in its order.
+    """Make the dict, list, deque or set `target` hold the members of the plain dict or list `saved`, in its order.
 
-    A subclass may count or log in its own methods, as Counter does in ``update``: those of the base are called.
+    The methods of the base class are called: a subclass may count or log in its own, as Counter does in `update`.
     """
     base = _base(target)
     if _holds_the_same(base, target, saved):
@@ -39,7 +41,7 @@ def refill(target: Any, saved: Any) -> None:
 
 
 def members(container: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what the container holds, keys and all, each with what to call it; numbers and texts are left out."""
+    """Yield the keys and members of the container that are no atoms, each with its place as text, such as `[3]`."""
     base = _base(container)
     if issubclass(base, dict):
         for key, item in base.items(container):
@@ -48,16 +50,19 @@ def members(container: Any) -> Iterator[tuple[str, Any]]:
             if type(item) not in ATOMS:
                 yield ("" if isinstance(key, torch.Tensor) else f"[{key!r:.60}]"), item
     else:
-        yield from items(base.__iter__(container))
+        yield from indexed(base.__iter__(container))
 
 
-def items(values: Iterator[Any] | Collection[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the items with their places; numbers and texts are left out: a vocabulary has very many."""
+def indexed(values: Iterator[Any] | Collection[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the values that are no atoms, each with its place as text: a vocabulary has very many that are."""
     return ((f"[{index}]", item) for index, item in enumerate(values) if type(item) not in ATOMS)
 
 
-ATOMS = frozenset({str, int, float, bool, complex, bytes, type(None)})
-"""What has nothing to keep, whoever holds it."""
+def values_in(value: Any) -> Collection[Any]:
+    """Return the values of a dict or the items of a list or tuple; nothing for anything else."""
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, (list, tuple)) else ()
 
 
 def _base(container: Any) -> Any:

@@ -1,60 +1,62 @@
-"""What the state of a Python object is: its attributes and slots, and what a function refers to."""
+"""The attributes and slots of a Python object: list them, and undo changes in place."""
 
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections import UserDict, UserList, deque
+from collections import UserDict, UserList
 from collections.abc import Iterator
 from enum import Enum
-from functools import partial
-from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, SimpleNamespace
-from typing import Any
+from types import MemberDescriptorType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from .containers import Undo, refill
+from .containers import refill
 
-DATA: tuple[Any, ...] = (DataLoader, Dataset, Sampler)
-"""What holds data, which is never copied."""
+if TYPE_CHECKING:
+    from .containers import Undo
 
-_TRAINED = (nn.Module, torch.optim.Optimizer)
-_STATE_ONLY = (SimpleNamespace, Namespace, UserDict, UserList)
-# Base classes of the standard library that have no state of their own.
+DATA_HOLDERS: tuple[Any, ...] = (DataLoader, Dataset, Sampler)  # classes that lead to the data, which is never copied
+TRAINABLE = (nn.Module, torch.optim.Optimizer)
+
+# Classes of the standard library whose attributes are all of their state.
+_PLAIN_STANDARD = (SimpleNamespace, Namespace, UserDict, UserList)
+# Modules of the standard library whose base classes have no state of their own.
 _STATELESS_MODULES = {"builtins", "abc", "typing", "collections", "collections.abc", "contextlib", "numbers", "types"}
-# torch's own machinery: the compiler's caches, graphs, process groups.
+# The compiler's caches, graphs and process groups of torch.
 _MACHINERY = ("torch._", "torch.fx.", "torch.jit.", "torch.distributed.")
 
 
 def is_plain(thing: Any) -> bool:
-    """Say whether the attributes of ``thing`` are its state, and all of its state, so that they may be put back.
+    """Return True if the attributes of `thing` are all of its state, so that putting them back restores it.
 
-    Not so for classes, modules and functions, for the standard library's threads, queues and files and what is made
-    from them, and for an iterator over another one, which has gone on and cannot go back.
+    False for classes, modules and functions; for threads, queues and files of the standard library and classes made
+    from them; and for an iterator over another iterator, which has moved on and cannot go back.
     """
     cls = type(thing)
     if isinstance(thing, (type, Enum)) or not (hasattr(thing, "__dict__") or _slots(cls)):
         return False
-    if not isinstance(thing, _STATE_ONLY) and (_is_standard(cls) or any(map(_has_hidden_state, cls.__mro__))):
+    if not isinstance(thing, _PLAIN_STANDARD) and (_is_standard(cls) or any(map(_has_hidden_state, cls.__mro__))):
         return False
     return not isinstance(thing, Iterator) or not any(isinstance(part, Iterator) for part in attributes(thing).values())
 
 
 def is_machinery(thing: Any) -> bool:
-    """Say whether this is a part of torch that looks after itself; its attributes are kept, but not what they hold."""
-    return f"{type(thing).__module__}.".startswith(_MACHINERY) and not isinstance(thing, _TRAINED)
+    """Return True for an internal part of torch: its attributes are kept, but nothing that they lead to."""
+    return f"{type(thing).__module__}.".startswith(_MACHINERY) and not isinstance(thing, TRAINABLE)
 
 
 def attributes(thing: Any) -> dict[str, Any]:
-    """Return the attributes that ``thing`` itself holds, in its ``__dict__`` or in slots."""
+    """Return the attributes that `thing` itself holds, in its `__dict__` or in slots."""
     in_slots = {name: slot.__get__(thing) for name, slot in _slots(type(thing)).items() if _is_filled(slot, thing)}
     return {**in_slots, **getattr(thing, "__dict__", {})}
 
 
 def attributes_undo(thing: Any) -> Undo:
-    """Return what gives ``thing`` its present class and attributes back."""
+    """Return an undo for the class and the attributes of `thing`."""
     cls, has_dict = type(thing), hasattr(thing, "__dict__")
     in_dict = dict(vars(thing)) if has_dict else {}
     slots = [(slot, _is_filled(slot, thing) and [slot.__get__(thing)]) for slot in _slots(cls).values()]
@@ -71,72 +73,6 @@ def attributes_undo(thing: Any) -> Undo:
                 slot.__delete__(thing)
 
     return undo
-
-
-def function_parts(function: Any) -> list[Any] | None:
-    """Return what a partial or a bound method is made of; None for anything else."""
-    if isinstance(function, partial):
-        return [function.func, *function.args, *function.keywords.values()]
-    return [function.__self__] if isinstance(function, MethodType) else None
-
-
-def owner_of(function: Any) -> Any:
-    """Return the object that is called in the end: the owner of a bound method, the function in a partial."""
-    while isinstance(function, partial):
-        function = function.func
-    return function.__self__ if isinstance(function, MethodType) else function
-
-
-def trained_by(function: Any) -> Iterator[Any]:
-    """Yield the modules and optimizers that a function refers to by its closure, its defaults and its globals.
-
-    A notebook's train_step often uses a teacher or a second optimizer of another cell. Functions of the same module
-    that it may call are looked into as well.
-    """
-    seen: set[int] = set()
-    waiting = deque([function])
-    while waiting:
-        value = waiting.popleft()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        if isinstance(value, _TRAINED):
-            yield value
-        elif isinstance(value, FunctionType):
-            waiting += _referred(value)
-        elif isinstance(value, MethodType):
-            waiting.append(value.__func__)
-        elif isinstance(value, partial):
-            waiting.append(value.func)
-        elif type(value) in (list, tuple, dict):
-            things = value.values() if isinstance(value, dict) else value
-            waiting += [thing for thing in things if isinstance(thing, _TRAINED)]
-
-
-def _referred(function: FunctionType) -> Iterator[Any]:
-    for cell in function.__closure__ or ():
-        yield from _contents(cell)
-    yield from function.__defaults__ or ()
-    yield from (function.__kwdefaults__ or {}).values()
-    for name in _names(function.__code__):
-        value = function.__globals__.get(name)
-        if not isinstance(value, FunctionType) or value.__globals__ is function.__globals__:
-            yield value
-
-
-def _contents(cell: CellType) -> list[Any]:
-    try:
-        return [cell.cell_contents]
-    except ValueError:  # not filled yet
-        return []
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    """Yield the names of globals and attributes in the code, that of functions within it included."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
 
 
 def _is_standard(cls: type) -> bool:

@@ -1,27 +1,30 @@
-"""The random number generators that a training step may draw from: keep their states, put them back, seed them."""
+"""The random number generators that a training step may draw from: keep, restore and seed them."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from .containers import values_in
 from .objects import attributes
 
-Undo = Callable[[], None]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .containers import Undo
 
 _KINDS = (torch.Generator, random.Random, np.random.RandomState, np.random.Generator, np.random.BitGenerator)
 
 
 def rng_undo(value: Any) -> Undo | None:
-    """Return what puts the state of this random generator back, or None where ``value`` is none that has a state."""
+    """Return an undo for the state of a random generator; None for anything else and for a generator without state."""
     if isinstance(value, torch.Generator):
         torch_state = value.get_state()
-        return lambda: _discard(value.set_state(torch_state))
+        return lambda: value.set_state(torch_state)
     if isinstance(value, random.Random) and not isinstance(value, random.SystemRandom):
         python_state = value.getstate()
         return lambda: value.setstate(python_state)
@@ -35,8 +38,8 @@ def rng_undo(value: Any) -> Undo | None:
     return None
 
 
-def rng_states() -> Iterator[tuple[str, Undo]]:
-    """Yield, for every global random generator in use, its name and what puts its present state back."""
+def global_rng_undos() -> Iterator[tuple[str, Undo]]:
+    """Yield the name of every global random generator in use and an undo for its state."""
     python_state, numpy_state, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
     yield "Python's random state", lambda: random.setstate(python_state)
     yield "NumPy's random state", lambda: np.random.set_state(numpy_state)
@@ -55,18 +58,14 @@ def generators_of(sources: Iterable[Any]) -> list[Any]:
 
 
 def generators_in(value: Any) -> list[Any]:
-    """Return ``value`` if it is a random generator, or those that it holds if it is a list, tuple or dict."""
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, (list, tuple)):
-        value = (value,)
-    return [item for item in value if isinstance(item, _KINDS)]
+    """Return the random generators among `value` and, where it is a list, tuple or dict, its items."""
+    return [item for item in (value, *values_in(value)) if isinstance(item, _KINDS)]
 
 
 @contextmanager
 def keep_rng(generators: Iterable[Any] = ()) -> Iterator[None]:
-    """Put the global random generators, and these, back as they were when the block began."""
-    undos = [undo for _, undo in rng_states()]
+    """Restore the global random generators, and these, at the end of the block."""
+    undos = [undo for _, undo in global_rng_undos()]
     undos += [undo for generator in generators if (undo := rng_undo(generator)) is not None]
     try:
         yield
@@ -94,7 +93,3 @@ def _seed(value: Any, seed: int) -> None:
         value.seed(seed % 2**32)
     elif isinstance(bits, np.random.BitGenerator):
         bits.state = type(bits)(seed % 2**64).state
-
-
-def _discard(_result: object) -> None:
-    """Turn a call that returns something into one that returns nothing."""

@@ -1,7 +1,22 @@
-"""What comes back from a test: records, probe runs, evidence."""
+"""The results of a test: the records of a sweep, their files and pictures, short trainings and their evidence."""
 
 from .evidence import Evidence
-from .probe_run import ProbeRun
-from .records import LRRecords, StepRecord
+from .limits import y_limits
+from .probe_run import CLOSE, ProbeRun, best_of, fallen, is_behind, is_clearly_worse, lost, second_half
+from .records import STOP_REASONS, LRRecords, StepRecord
 
-__all__ = ["Evidence", "LRRecords", "ProbeRun", "StepRecord"]
+__all__ = [
+    "CLOSE",
+    "STOP_REASONS",
+    "Evidence",
+    "LRRecords",
+    "ProbeRun",
+    "StepRecord",
+    "best_of",
+    "fallen",
+    "is_behind",
+    "is_clearly_worse",
+    "lost",
+    "second_half",
+    "y_limits",
+]

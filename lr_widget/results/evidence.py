@@ -1,4 +1,4 @@
-"""What short trainings at several rates say about the learning rate: a rate, a range, a confidence, in words."""
+"""The evidence of short trainings at several rates: the rate to use, its range, a confidence and the reason."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..suggest.suggestion import Suggestion
+from ..suggest import Suggestion
 from .probe_run import CLOSE, ProbeRun, best_of, fallen, is_clearly_worse, lost
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Short trainings from one and the same state, and what they say about the learning rate.
+    """Short trainings from one and the same state, and the learning rate that they suggest.
 
     Attributes:
-        suggested: the rate that they were made around.
+        suggested: the rate that the search started from.
         runs: the trainings, in the order in which they were made.
         probe_steps: the length of a training that is not stopped early.
         profile: "constant" or "one_cycle", the rate over a training.
@@ -37,29 +37,29 @@ class Evidence:
 
     @property
     def num_steps(self) -> int:
-        """What the trainings cost, in optimizer steps."""
+        """The cost of all trainings together, in optimizer steps."""
         return sum(run.loss.size for run in self.runs)
 
     @property
     def best(self) -> ProbeRun | None:
-        """The training with the lowest end, or None where none got to its end."""
+        """The training with the lowest finite end, or None where there is none."""
         return best_of(self.runs)
 
     @property
     def suggestion(self) -> Suggestion:
         """The middle of the rates around the best one that ended about as low, with a range and a confidence.
 
-        It is their mean in log rate: the best one counts in full, one that lost a tenth of what the best one learnt not
-        at all, those between in proportion. After so few steps the lowest end alone is partly luck. With validation
-        data it is the best one alone, as how far the validation loss fell is not known.
+        The middle is their mean in log rate: the best one counts in full, one that lost a tenth of what the best one
+        learnt not at all, those between in proportion. After so few steps the lowest end alone is partly luck. With
+        validation data it is the best one alone, as nobody knows how far the validation loss fell.
 
         The range goes half-way (in log rate) to the next rates on both sides that lost a tenth or more. The confidence
-        is "high" where a rate on both sides was worse than noise can explain, "medium" where there is any other on both
-        sides, "low" otherwise, and where the training loss fell nowhere.
+        is "high" where a rate on both sides was worse than noise can explain, "medium" where any other rate was tried
+        on both sides, "low" otherwise, and where no training loss fell.
         """
         best = self.best
         if best is None:
-            return Suggestion(None, "probe", self._why_none(), evidence=self)
+            return Suggestion(None, "probe", self._why_none())
         (below, low), (above, high) = self._stretch(best, -1), self._stretch(best, 1)
         return Suggestion(
             self._middle(best, [*below, *above]),
@@ -68,15 +68,14 @@ class Evidence:
             low=low,
             high=high,
             confidence=self._confidence(best),
-            evidence=self,
         )
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a DataFrame with one row a training, by rate.
 
-        The columns are "lr", "end_loss", "lost" (the share of what the best one learnt that this one did not),
-        "val_loss", "steps" and "stop_reason". What is not known is NaN: the first two without an end, and "lost" with
-        validation data.
+        The columns are "lr", "end_loss", "lost" (of everything that the best one learnt, the share that this one did
+        not), "val_loss", "steps" and "stop_reason". Unknown numbers are NaN: "end_loss" and "lost" of a training
+        without an end, and "lost" with validation data.
         """
         import pandas as pd
 
@@ -96,12 +95,12 @@ class Evidence:
         return sorted(self.runs, key=lambda run: run.lr)
 
     def _beside(self, best: ProbeRun, side: int) -> list[ProbeRun]:
-        """Return the trainings above (1) or below (-1) the best one that say something, the nearest first."""
+        """Return the trainings above (1) or below (-1) the best one but those interrupted, the nearest first."""
         runs = self._by_rate()[::side]
         return [run for run in runs if (run.lr - best.lr) * side > 0 and run.stop_reason != "interrupted"]
 
     def _stretch(self, best: ProbeRun, side: int) -> tuple[list[ProbeRun], float]:
-        """Return the trainings on one side up to the first that is not about as good, and how far the range goes."""
+        """Return the trainings on one side up to the first that is not about as good, and the range's limit there."""
         close: list[ProbeRun] = []
         for run in self._beside(best, side):
             reached = close[-1].lr if close else best.lr

@@ -1,4 +1,4 @@
-"""Records as files: strict JSON, and columns of CSV and parquet."""
+"""The files of records: strict JSON with every field, CSV and parquet with one column a quantity."""
 
 from __future__ import annotations
 
@@ -8,61 +8,82 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from .records import LRRecords
+    import pandas as pd
+    from numpy.typing import NDArray
 
-_SUFFIXES = (".json", ".csv", ".parquet")
+SUFFIXES = (".json", ".csv", ".parquet")
+
 _NOT_FINITE = ("NaN", "-NaN", "Infinity", "-Infinity")  # as texts, for JSON has no such numbers; float() reads them
 
 
 def checked_path(path: str | Path) -> tuple[Path, str]:
-    """Return the path and its suffix in lower case, or raise a ValueError."""
+    """Return the path and its suffix in lower case.
+
+    Raises:
+        ValueError: there is no format for this suffix.
+    """
     path = Path(path)
-    if path.suffix.lower() not in _SUFFIXES:
-        raise ValueError(f"the file name must end in {', '.join(_SUFFIXES)}, got {path.name!r}")
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"the file name must end in {', '.join(SUFFIXES)}, got {path.name!r}")
     return path, path.suffix.lower()
 
 
-def columns_of(records: LRRecords) -> dict[str, npt.NDArray[Any]]:
-    """Return the columns of the records' table; see `LRRecords.to_pandas`."""
-    columns: dict[str, npt.NDArray[Any]] = {"lr": records.lr, "loss": records.loss}
-    if records.group_lrs is not None and records.group_lrs.shape[1] > 1:
-        columns |= {f"lr_group_{index}": rates for index, rates in enumerate(records.group_lrs.T)}
-    if records.val_loss is not None:
-        columns["val_loss"] = records.val_loss
-    if records.skipped is not None:
-        columns["skipped"] = records.skipped
-    for index, repeat in enumerate(records.repeats):
-        columns[f"loss_repeat_{index}"] = repeat.loss[: len(records)]
-    return columns
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write the content, in which every number that JSON cannot hold becomes a text."""
-    path.write_text(json.dumps(_encoded(content), indent=1, allow_nan=False), encoding="utf-8")
+def write_json(path: Path, fields: dict[str, Any]) -> None:
+    """Write fields, nested ones too; arrays become lists, and numbers that JSON cannot hold become texts."""
+    path.write_text(json.dumps(_encoded(fields), indent=1, allow_nan=False), encoding="utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read what `write_json` wrote."""
-    content: dict[str, Any] = _decoded(json.loads(path.read_text(encoding="utf-8")))
-    return content
+    """Read the fields that `write_json` wrote; arrays come back as lists."""
+    fields: dict[str, Any] = _decoded(json.loads(path.read_text(encoding="utf-8")))
+    return fields
 
 
-def read_table(path: Path, suffix: str) -> dict[str, npt.NDArray[Any]]:
-    """Read the columns of a CSV or parquet file; every float of a CSV to its last bit."""
+def write_table(path: Path, suffix: str, table: pd.DataFrame) -> None:
+    """Write a table as CSV or parquet."""
+    if suffix == ".parquet":
+        table.to_parquet(path, index=False)
+    else:
+        table.to_csv(path, index=False)
+
+
+def read_table(path: Path, suffix: str) -> dict[str, Any]:
+    """Read the fields of records off a CSV or parquet file; every float of a CSV to its last bit.
+
+    Raises:
+        ValueError: the columns "lr" and "loss" are missing.
+    """
     import pandas as pd
 
     if suffix == ".parquet":
         table = pd.read_parquet(path)
-        return {name: table[name].to_numpy() for name in table.columns}
-    # pandas' own float parser can be off by one unit in the last place.
+        return _fields_of({name: table[name].to_numpy() for name in table.columns}, path)
+    # As texts, for pandas' own float parser can be off by one unit in the last place.
     texts = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return {name: _parsed(name, texts[name].tolist()) for name in texts.columns}
+    return _fields_of({name: _parsed(name, texts[name].tolist()) for name in texts.columns}, path)
 
 
-def _parsed(name: str, texts: list[str]) -> npt.NDArray[Any]:
+def _fields_of(columns: dict[str, NDArray[Any]], path: Path) -> dict[str, Any]:
+    missing = [name for name in ("lr", "loss") if name not in columns]
+    if missing:
+        raise ValueError(f"{path.name} has no column {' or '.join(map(repr, missing))}, only {list(columns)}")
+    fields = _curve(columns["lr"], columns["loss"])
+    fields |= {name: columns[name] for name in ("val_loss", "skipped") if name in columns}
+    groups = [column for name, column in columns.items() if name.startswith("lr_group_")]
+    if groups:
+        fields["group_lrs"] = np.column_stack(groups)
+    repeats = [column for name, column in columns.items() if name.startswith("loss_repeat_")]
+    return fields | {"repeats": [_curve(columns["lr"], loss) for loss in repeats]}
+
+
+def _curve(lr: NDArray[Any], loss: NDArray[Any]) -> dict[str, Any]:
+    is_finite = not loss.size or np.isfinite(loss[-1])
+    return {"lr": lr, "loss": loss, "stop_reason": "completed" if is_finite else "non_finite"}
+
+
+def _parsed(name: str, texts: list[str]) -> NDArray[Any]:
     if name == "skipped":
         return np.array([text == "True" for text in texts])
     return np.array([float(text or "nan") for text in texts])
@@ -71,6 +92,8 @@ def _parsed(name: str, texts: list[str]) -> npt.NDArray[Any]:
 def _encoded(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _encoded(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return _encoded(value.tolist())
     if isinstance(value, (list, tuple)):
         return [_encoded(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,24 +1,19 @@
-"""Compare short trainings at several rates: which ended lowest, what the others lost, and which rate to try next.
-
-No torch here: `lr_widget.probing` trains, this judges, `lr_widget.evidence` says what came of it.
-"""
+"""One short training at one rate, and the comparison of several: the best end, the losses against it, noise."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..smoothing import Floats
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-PLACES_A_DECADE = 4
-STRIDE = 2  # in places: half a decade
-LOWEST_PLACE = -16  # where no training gets to its end four decades down, the rate is not what is wrong
+    from ..smoothing import Floats
+
 CLOSE = 0.1  # rates that lose less than this share of what the best one learns are about as good
-FAR = 0.5  # nobody is out of the race who may have learnt half of it
-CLEAR_ERRORS = 3.0
-MIN_OUTRUN_SHARE = 4  # nor in the first quarter
-ROUNDING = 1e-12  # relative: a smaller fall is none
+CLEAR_ERRORS = 3.0  # standard errors that noise hardly explains
+ROUNDING = 1e-12  # a smaller fall, relative to the loss, is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,14 +35,14 @@ class ProbeRun:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it got to its end."""
+        """True where it ran to its end."""
         return self.stop_reason == "completed"
 
     @property
     def end_loss(self) -> float:
         """The validation loss at the end, or the mean training loss of the second half.
 
-        Infinite where it did not get to its end, or that is not finite.
+        Infinite where the training is not complete or that loss is not finite.
         """
         if not self.is_complete:
             return math.inf
@@ -62,11 +57,11 @@ def best_of(runs: Sequence[ProbeRun]) -> ProbeRun | None:
 
 
 def lost(run: ProbeRun, runs: Sequence[ProbeRun]) -> float:
-    """Return how much of what the best training learnt this one did not, as a share.
+    """Return the share that a training did not learn of everything that the best one learnt.
 
-    0 for the best one and 1 for one that learnt nothing. For all but the best one it is infinite where this is not
-    known: without an end, where not even the best one learnt anything, and with validation data, since how far the
-    validation loss fell is not known.
+    0 for the best one and 1 for one that learnt nothing. For all but the best one it is infinite where it is unknown:
+    for a training without an end, where not even the best one learnt anything, and with validation data, since nobody
+    knows how far the validation loss fell.
     """
     best = best_of(runs)
     if run is best:
@@ -78,84 +73,44 @@ def lost(run: ProbeRun, runs: Sequence[ProbeRun]) -> float:
 
 
 def fallen(runs: Sequence[ProbeRun], count: int | None = None) -> float:
-    """Return how far the training loss fell within so many steps in the training where it fell furthest.
+    """Return the largest fall of the training loss over the first `count` steps, among the complete trainings.
 
-    From the first loss, which is the same in all of them, before any update. Negative where it rose in all of them.
+    The fall counts from the first loss, which is the same in all of them, before any update. Negative where the loss
+    rose in all of them.
     """
     before = float(runs[0].loss[0])
     end = min(float(second_half(run.loss[:count]).mean()) for run in runs if run.is_complete)
     return 0.0 if math.isclose(before, end, rel_tol=ROUNDING) else before - end
 
 
-def next_rate(runs: Sequence[ProbeRun], suggested: float) -> float | None:
-    """Return the rate to try next, or None where there is none.
-
-    First half a decade beyond the highest or the lowest rate so far, whichever ended lower, until both have lost a
-    tenth of what the best one learnt; of two alike the higher one, unless nothing has been learnt. Then a quarter of a
-    decade beside the best one, first where its neighbour ended lower. Where none got to its end, half a decade below
-    the lowest, for four decades.
-
-    >>> next_rate([], 0.01)
-    0.01
-    """
-    if not runs:
-        return suggested
-    if runs[-1].stop_reason == "exhausted" or not math.isfinite(runs[0].loss[0]):  # as it will be at every rate
-        return None
-    best, tried = best_of(runs), {_place(run, suggested): run for run in runs}
-    if best is None:
-        return _rate(min(tried) - STRIDE, suggested) if min(tried) > LOWEST_PLACE else None
-    outwards = [(max(tried), STRIDE), (min(tried), -STRIDE)]
-    if fallen(runs) <= 0:
-        outwards.reverse()
-    losses = {place: lost(run, runs) for place, run in tried.items()}
-    beyond = [(losses[end], end + way) for end, way in outwards if losses[end] < CLOSE]
-    here = _place(best, suggested)
-    around = [(here + way, here + 2 * way) for way in (1, -1)]
-    beside = [(losses[far], near) for near, far in around if far in tried and near not in tried]
-    ways = beyond or beside
-    return _rate(min(ways, key=lambda way: way[0])[1], suggested) if ways else None
-
-
-def is_outrun(losses: Floats, runs: Sequence[ProbeRun]) -> bool:
-    """Say whether a training is so clearly behind the best one so far that it need not go on.
-
-    Its mean loss over the second half of its steps, less 3 standard errors, is above that of the best one at the same
-    steps by more than half of what was learnt until there.
-    """
-    best, count = best_of(runs), losses.size
-    if best is None or count * MIN_OUTRUN_SHARE <= best.loss.size:
-        return False
-    return _is_behind(losses, best.loss[:count], by=FAR * max(fallen(runs, count), 0.0))
-
-
 def is_clearly_worse(run: ProbeRun, best: ProbeRun) -> bool:
-    """Say whether noise cannot explain that a training ended above the best one.
+    """Tell if a training ended above the best one by more than noise can explain.
 
-    A validation loss is taken on the same data every time, so that any difference counts.
+    The validation loss is measured on the same data every time, so any difference counts.
     """
     if not math.isfinite(run.end_loss):
         return True
     if best.val_loss is not None:
         return run.end_loss > best.end_loss
-    return _is_behind(run.loss, best.loss)
+    return is_behind(run.loss, best.loss)
 
 
-def second_half(losses: Floats) -> Floats:
-    """Return the later half of the steps, where what was learnt shows; the middle one of an odd number is in it."""
-    return losses[losses.size // 2 :]
+def is_behind(losses: Floats, best: Floats, by: float = 0.0) -> bool:
+    """Compare two trainings step by step, as both see the same batches.
 
+    Args:
+        losses: raw training losses of the one in question.
+        best: those of the other one at the same steps.
+        by: the gap that still counts as none.
 
-def _is_behind(losses: Floats, best: Floats, by: float = 0.0) -> bool:
-    """Compare step by step, as both see the same batches: their mean difference, less 3 standard errors of it."""
+    Returns:
+        True where the mean difference over the second half, less 3 of its standard errors, is above `by`.
+    """
     difference = second_half(losses) - second_half(best)
     error = float(difference.std(ddof=1)) / math.sqrt(difference.size)
     return float(difference.mean()) - CLEAR_ERRORS * error > by
 
 
-def _place(run: ProbeRun, suggested: float) -> int:
-    return round(PLACES_A_DECADE * math.log10(run.lr / suggested))
-
-
-def _rate(place: int, suggested: float) -> float:
-    return float(suggested * 10 ** (place / PLACES_A_DECADE))
+def second_half(losses: Floats) -> Floats:
+    """Return the later half of the losses, with the middle one of an odd number; it shows best how much was learnt."""
+    return losses[losses.size // 2 :]

@@ -1,34 +1,34 @@
-"""What a range test wrote down: raw arrays, and what can be derived from them."""
+"""The records of a range test: raw arrays with one entry a step, and everything derived from them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..smoothing import ema
-from ..suggest import rules as suggest
-from ..suggest.suggestion import with_spread
-from .files import checked_path, columns_of, read_json, read_table, write_json
+from ..suggest import suggest_all, suggest_lr, with_spread
+from .files import checked_path, read_json, read_table, write_json, write_table
+from .plot import plot_curve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
     import pandas as pd
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
-    from ..suggest.rules import Suggestion
-
-Array = npt.NDArray[np.float64]
+    from ..smoothing import Floats
+    from ..suggest import Suggestion
 
 STOP_REASONS = ("completed", "diverged", "non_finite", "stopped", "interrupted", "exhausted")
 
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One step of the sweep: what was applied and what came of it, raw.
+    """One step of the sweep: its rate and its loss, raw.
 
     Attributes:
         step: number of the optimizer step, from 1.
@@ -61,18 +61,21 @@ class LRRecords:
         val_loss: float64 array of shape (steps,), NaN where the validation loss was not evaluated.
         skipped: bool array of shape (steps,), True where a grad scaler left the update out.
         repeats: the single sweeps, where there were several.
+
+    Raises:
+        ValueError: `lr` and `loss` are not two arrays of one length, or the stop reason is unknown.
     """
 
-    lr: Array
-    loss: Array
+    lr: Floats
+    loss: Floats
     stop_reason: str = "completed"
     start_lr: float | None = None
     end_lr: float | None = None
     num_steps: int | None = None
     schedule: str = "exponential"
-    group_lrs: Array | None = None
-    val_loss: Array | None = None
-    skipped: npt.NDArray[np.bool_] | None = None
+    group_lrs: Floats | None = None
+    val_loss: Floats | None = None
+    skipped: NDArray[np.bool_] | None = None
     repeats: tuple[LRRecords, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
@@ -130,43 +133,34 @@ class LRRecords:
             return repeats[0]
         shortest = min(repeats, key=len)
         size = len(shortest)
-
-        def mean(name: str) -> Array | None:
-            arrays = [getattr(repeat, name) for repeat in repeats]
-            return None if any(a is None for a in arrays) else np.mean([a[:size] for a in arrays], axis=0)
-
-        return cls(
-            lr=shortest.lr,
-            loss=np.mean([repeat.loss[:size] for repeat in repeats], axis=0),
-            stop_reason=shortest.stop_reason,
-            start_lr=shortest.start_lr,
-            end_lr=shortest.end_lr,
-            num_steps=shortest.num_steps,
-            schedule=shortest.schedule,
-            group_lrs=shortest.group_lrs,
-            val_loss=mean("val_loss"),
-            skipped=_any_skipped([repeat.skipped for repeat in repeats], size),
+        val_losses = [r.val_loss[:size] for r in repeats if r.val_loss is not None]
+        skipped = [r.skipped[:size] for r in repeats if r.skipped is not None]
+        return replace(
+            shortest,
+            loss=np.mean([r.loss[:size] for r in repeats], axis=0),
+            val_loss=np.mean(val_losses, axis=0) if len(val_losses) == len(repeats) else None,
+            skipped=np.any(skipped, axis=0) if skipped else None,
             repeats=tuple(repeats),
         )
 
     def __len__(self) -> int:
         return len(self.lr)
 
-    def smoothed_loss(self, beta: float = 0.9) -> Array:
+    def smoothed_loss(self, beta: float = 0.9) -> Floats:
         """Return the bias-corrected exponential moving average of the raw loss; see `lr_widget.smoothing.ema`.
 
         Args:
             beta: weight of the past, in [0, 1); 0 for the raw loss.
 
         Raises:
-            ValueError: ``beta`` is outside [0, 1).
+            ValueError, TypeError: `beta` is no number in [0, 1).
         """
         return ema(self.loss, beta)
 
     def suggest(self, rule: str = "auto", of: str = "loss") -> Suggestion:
         """Read a learning rate off the curve by the rule of this name; see `lr_widget.suggest_lr`.
 
-        With repeats, the curve is their mean, and the suggestion's range holds what each of them gives by itself.
+        With repeats, the curve is their mean, and the suggestion's range holds the rates that each of them gives alone.
 
         Args:
             rule: one of `lr_widget.suggest.RULES`.
@@ -175,24 +169,31 @@ class LRRecords:
         Raises:
             ValueError: the rule is unknown, or there is no such loss.
         """
-        single = [suggest.suggest_lr(repeat.lr, repeat._losses(of), rule=rule) for repeat in self.repeats]
-        return with_spread(suggest.suggest_lr(self.lr, self._losses(of), rule=rule), single)
+        together, *single = (suggest_lr(lr, losses, rule) for lr, losses in self._curves(of))
+        return with_spread(together, single)
 
     def suggestions(self, of: str = "loss") -> dict[str, Suggestion]:
-        """Return what every rule suggests: {rule name: Suggestion}; see `suggest` for ``of`` and the errors."""
-        single = [suggest.suggest_all(repeat.lr, repeat._losses(of)) for repeat in self.repeats]
-        together = suggest.suggest_all(self.lr, self._losses(of))
+        """Return the suggestion of every rule: {rule name: Suggestion}; see `suggest` for `of` and the errors."""
+        together, *single = (suggest_all(lr, losses) for lr, losses in self._curves(of))
         return {rule: with_spread(found, [each[rule] for each in single]) for rule, found in together.items()}
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return a DataFrame with one row a step: "lr" and "loss" first, then whatever else was recorded.
+        """Return a DataFrame with one row a step: "lr" and "loss" first, then everything else that was recorded.
 
         "lr_group_0", "lr_group_1" … are there with several param groups, "val_loss" with validation data, "skipped"
         where a grad scaler skipped updates, "loss_repeat_0" … with repeats.
         """
         import pandas as pd
 
-        table: pd.DataFrame = pd.DataFrame(columns_of(self))
+        columns: dict[str, NDArray[Any]] = {"lr": self.lr, "loss": self.loss}
+        if self.group_lrs is not None and self.group_lrs.shape[1] > 1:
+            columns |= {f"lr_group_{index}": rates for index, rates in enumerate(self.group_lrs.T)}
+        if self.val_loss is not None:
+            columns["val_loss"] = self.val_loss
+        if self.skipped is not None:
+            columns["skipped"] = self.skipped
+        columns |= {f"loss_repeat_{index}": repeat.loss[: len(self)] for index, repeat in enumerate(self.repeats)}
+        table: pd.DataFrame = pd.DataFrame(columns)
         return table
 
     def plot(
@@ -206,17 +207,26 @@ class LRRecords:
         """Draw the curve with matplotlib: log rate axis, raw loss faint, smoothed loss bold, suggestion marked.
 
         Args:
-            ax: where to draw; None for a new figure.
+            ax: the axes to draw into; None for a new figure.
             ylim: limits of the loss axis; None keeps an exploding tail from flattening the curve.
             beta: smoothing of the bold curve, in [0, 1).
-            rule: whose suggestion to mark; None for no mark.
+            rule: name of the rule whose suggestion is marked; None for no mark.
 
         Raises:
             ImportError: matplotlib is not installed.
+            ValueError, TypeError: `beta` is no number in [0, 1), or the rule is unknown.
         """
-        from .plot import plot_records
-
-        return plot_records(self, ax, ylim=ylim, beta=beta, rule=rule)
+        return plot_curve(
+            self.lr,
+            self.loss,
+            self.smoothed_loss(beta),
+            ax,
+            beta=beta,
+            ylim=ylim,
+            repeats=[(repeat.lr, repeat.loss) for repeat in self.repeats],
+            val_loss=self.val_loss,
+            suggestion=None if rule is None else self.suggest(rule),
+        )
 
     def save(self, path: str | Path) -> None:
         """Write the records to a file: .json keeps everything, .csv and .parquet keep the table of `to_pandas`.
@@ -229,15 +239,13 @@ class LRRecords:
         """
         path, suffix = checked_path(path)
         if suffix == ".json":
-            write_json(path, self._to_json())
-        elif suffix == ".csv":
-            self.to_pandas().to_csv(path, index=False)
+            write_json(path, _fields_of(self))
         else:
-            self.to_pandas().to_parquet(path, index=False)
+            write_table(path, suffix, self.to_pandas())
 
     @classmethod
     def load(cls, path: str | Path) -> LRRecords:
-        """Read records that `save` wrote; a table that came from elsewhere needs columns "lr" and "loss".
+        """Read records that `save` wrote; a table from elsewhere needs the columns "lr" and "loss".
 
         A table does not say how the sweep ended: "non_finite" where its last loss is not finite, else "completed".
 
@@ -246,54 +254,31 @@ class LRRecords:
             FileNotFoundError: there is no such file.
         """
         path, suffix = checked_path(path)
-        return cls._from_json(read_json(path)) if suffix == ".json" else cls._from_table(read_table(path, suffix), path)
-
-    def _losses(self, of: str) -> Array:
-        if of not in ("loss", "val_loss"):
-            raise ValueError(f'of must be "loss" or "val_loss", got {of!r}')
-        if of == "loss":
-            return self.loss
-        if self.val_loss is None:
-            raise ValueError('of="val_loss" needs validation losses, got records without; run the test with val_data')
-        return self.val_loss
+        return cls._from_fields(read_json(path) if suffix == ".json" else read_table(path, suffix))
 
     @classmethod
-    def _from_table(cls, columns: dict[str, npt.NDArray[Any]], path: Path) -> LRRecords:
-        missing = [name for name in ("lr", "loss") if name not in columns]
-        if missing:
-            raise ValueError(f"{path.name} has no column {' or '.join(map(repr, missing))}, only {list(columns)}")
-        lr, loss = columns["lr"], columns["loss"]
-        groups = [columns[name] for name in columns if name.startswith("lr_group_")]
-        repeats = [columns[name] for name in columns if name.startswith("loss_repeat_")]
-        return cls(
-            lr=lr,
-            loss=loss,
-            stop_reason=_stop_reason(loss),
-            group_lrs=np.column_stack(groups) if groups else None,
-            val_loss=columns.get("val_loss"),
-            skipped=columns.get("skipped"),
-            repeats=tuple(cls(lr=lr, loss=own, stop_reason=_stop_reason(own)) for own in repeats),
-        )
+    def _from_fields(cls, fields: dict[str, Any]) -> LRRecords:
+        names = ("group_lrs", "val_loss", "skipped")
+        arrays: dict[str, Any] = {name: np.asarray(fields[name]) for name in names if name in fields}
+        repeats = tuple(cls._from_fields(repeat) for repeat in fields.get("repeats", ()))
+        values: dict[str, Any] = {**fields, **arrays, "repeats": repeats}
+        return cls(**values)
 
-    def _to_json(self) -> dict[str, Any]:
-        content = {name: value for name, value in vars(self).items() if name != "repeats" and value is not None}
-        lists = {name: v.tolist() if isinstance(v, np.ndarray) else v for name, v in content.items()}
-        return lists | {"repeats": [repeat._to_json() for repeat in self.repeats]}
-
-    @classmethod
-    def _from_json(cls, content: dict[str, Any]) -> LRRecords:
-        arrays: dict[str, Any] = {
-            name: np.array(content[name]) for name in ("group_lrs", "val_loss", "skipped") if name in content
-        }
-        repeats = tuple(cls._from_json(repeat) for repeat in content.get("repeats", ()))
-        fields: dict[str, Any] = {**content, **arrays, "repeats": repeats}
-        return cls(**fields)
+    def _curves(self, of: str) -> list[tuple[Floats, Floats]]:
+        """Return rates and losses of these records, then those of each repeat."""
+        return [(records.lr, _losses(records, of)) for records in (self, *self.repeats)]
 
 
-def _stop_reason(loss: npt.NDArray[Any]) -> str:
-    return "non_finite" if loss.size and not np.isfinite(loss[-1]) else "completed"
+def _fields_of(records: LRRecords) -> dict[str, Any]:
+    known = {name: value for name, value in vars(records).items() if value is not None}
+    return known | {"repeats": [_fields_of(repeat) for repeat in records.repeats]}
 
 
-def _any_skipped(arrays: Sequence[npt.NDArray[np.bool_] | None], size: int) -> npt.NDArray[np.bool_] | None:
-    known = [array[:size] for array in arrays if array is not None]
-    return np.any(known, axis=0) if known else None
+def _losses(records: LRRecords, of: str) -> Floats:
+    if of not in ("loss", "val_loss"):
+        raise ValueError(f'of must be "loss" or "val_loss", got {of!r}')
+    if of == "loss":
+        return records.loss
+    if records.val_loss is None:
+        raise ValueError('of="val_loss" needs validation losses, got records without; run the test with val_data')
+    return records.val_loss

@@ -1,17 +1,21 @@
-"""The default rule: where the fall of the loss ends and a tenth of where it explodes, over all shapes that fit."""
+"""The default rule: between the end of the fall and a tenth of the explosion, averaged over all shapes that fit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from .curve import START_SHARE, Curve
-from .shapes import Shapes
+from .curve import START_SHARE
 from .suggestion import Suggestion
 
-LEAST_POINTS = 12  # noise alone makes a curve with a fall of 5 points in 1 of 5
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .curve import Curve
+    from .shapes import Shapes
+
+LEAST_POINTS = 12  # of 5 points, noise alone looks like a fall in 1 of 5 sweeps
 SAFETY_DECADES = 1.0  # a tenth of the rate at which the loss explodes
 READING_ERROR_DECADES = 0.3  # of a reading without noise: a factor of 2
 NOISE_EVIDENCE = 15.0  # twice a log-likelihood ratio; how often noise alone reaches it: see Shapes
@@ -24,23 +28,24 @@ AGREEING_FACTOR = 3.0
 
 
 def auto(curve: Curve, others: Iterable[float | None]) -> Suggestion:
-    """Suggest the mean, in log rate, of where the loss ends falling and a tenth of where it jumps up.
+    """Suggest the mean, in log rate, of the end of the fall and a tenth of the last rate before the jump.
 
-    Both are averaged over all curves that are flat, fall, are flat and jump, each as often as it is probable given the
-    losses, and each of the two counts by its certainty, the jump by its probability, too. So noise widens the average
-    instead of making up a minimum, and where it hides the fall, the explosion still tells. One step is taken off, as a
-    step's loss is measured before its own update. The range spans both readings and their standard deviations.
+    Both readings are averages over all curves that are flat, fall, are flat and jump, weighted by their probability
+    given the losses. Each reading counts by its certainty, and that of the jump also by the probability that there is
+    one. So noise widens the averages instead of making up a minimum, and where it hides the fall, the explosion still
+    tells. One step is taken off, as a step's loss is measured before its own update. The range spans both readings and
+    their standard deviations.
 
     Args:
         curve: the prepared sweep.
         others: rates of other rules, to say how many agree.
 
     Returns:
-        ``confidence`` is "high" where the fall is clear and both readings are known to half a decade, "low" where noise
-        hides the fall or it goes on at an end of the sweep, otherwise "medium", which is also the most where the loss
-        does not jump up before the end. There is no rate for fewer than 12 points, where noise hides everything, where
-        the loss falls nowhere or explodes within a decade of the start without having fallen, and where it falls to the
-        very end.
+        Its `confidence` is "high" where the fall is clear and both readings are known to half a decade, "low" where
+        noise hides the fall or it goes on at an end of the sweep, otherwise "medium"; a loss that does not jump up
+        before the end allows no more than "medium". There is no rate for fewer than 12 points, where noise hides
+        everything, where the loss falls nowhere or explodes within a decade of the start without having fallen, and
+        where it falls to the very end.
     """
     if curve.x.size < LEAST_POINTS:
         reason = f"{curve.x.size} points are too few to tell a fall from noise; take at least {LEAST_POINTS} steps."
@@ -66,7 +71,7 @@ def auto(curve: Curve, others: Iterable[float | None]) -> Suggestion:
 
 
 def _no_answer(curve: Curve, shapes: Shapes, safe: float) -> str:
-    """Return why the curve carries no answer, or nothing."""
+    """Return the reason why the curve carries no answer, or nothing."""
     if shapes.evidence < NOISE_EVIDENCE:
         return "Neither a fall nor a jump of the loss stands out of its noise; take more steps or a larger batch."
     if shapes.fall_evidence < NOISE_EVIDENCE and (curve.is_rising or safe < curve.x[0]):
@@ -77,7 +82,7 @@ def _no_answer(curve: Curve, shapes: Shapes, safe: float) -> str:
 
 
 def _where(shapes: Shapes, bottom: float, edge: float) -> str:
-    """Return what the rate was read off."""
+    """Name the rates that the suggestion lies between."""
     if _never_jumps(shapes):
         return f"Where the loss stops falling, {10**bottom:.1e}"
     return (
@@ -87,7 +92,7 @@ def _where(shapes: Shapes, bottom: float, edge: float) -> str:
 
 
 def _doubt(shapes: Shapes) -> str:
-    """Return what of the shape is not on the curve, or nothing."""
+    """Name the part of the shape that the curve does not show, or nothing."""
     if shapes.fall_evidence < NOISE_EVIDENCE:
         return " (noise hides the fall: more steps or a larger batch would show more)"
     if _starts_falling(shapes):
@@ -98,13 +103,13 @@ def _doubt(shapes: Shapes) -> str:
 
 
 def _starts_falling(shapes: Shapes) -> bool:
-    """Return whether the fall probably starts in the first tenth of the sweep."""
+    """Tell if the fall probably starts in the first tenth of the sweep."""
     first, last = float(shapes.start.min()), float(shapes.edge.max())
     return shapes.expected(shapes.start <= first + (last - first) / START_SHARE) > LIKELY
 
 
 def _never_jumps(shapes: Shapes) -> bool:
-    """Return whether the loss probably does not jump up before the end."""
+    """Tell if the loss probably does not jump up before the end."""
     return _chance_of_a_jump(shapes) < LIKELY
 
 

@@ -1,30 +1,36 @@
-"""The curve as the rules read it: checked, sorted, cut at its starting level, scaled, thinned and smoothed. NumPy only.
+"""The curve as the rules read it: checked, sorted, cut at its starting level, scaled, thinned and smoothed.
 
-After this, the order of the points, a constant added to the losses, a factor on them and the height of an explosion
-make no difference.
+The order of the points, a constant added to the losses, a factor on them and the height of an explosion make no
+difference to a prepared curve.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ..smoothing import Fit, Floats, local_linear
-from .shapes import Bools, Shapes, fit_shapes
+from ..smoothing import local_linear
+from .shapes import fit_shapes
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from ..smoothing import Fit, Floats
+    from .shapes import Bools, Ints, Shapes
 
 MIN_POINTS = 5
 MAX_POINTS = 400  # more are averaged: smoothing costs the square
 BANDWIDTH_DECADES = 0.3
 START_SHARE = 10  # the first tenth of the points shows the loss before anything is learnt
-LEVEL_QUANTILE = 0.75  # of the first half of the losses: an upper level of what is seen before anything happens
+LEVEL_QUANTILE = 0.75  # of the first half of the losses: an upper level of the loss before anything is learnt
 
 
 @dataclass(frozen=True)
 class Points:
-    """The finite points of a sweep, in ascending order of their rates, which all differ; losses raw."""
+    """The finite points of a sweep: rates in ascending order, all different, and raw losses."""
 
     lrs: Floats
     losses: Floats
@@ -40,7 +46,7 @@ class Points:
         return float(self.x[-1] - self.x[0]) / (self.x.size - 1) if self.x.size > 1 else 0.0
 
     def thinned(self) -> Points:
-        """Return at most MAX_POINTS points, each the average of its neighbourhood in log rate."""
+        """Return at most `MAX_POINTS` points, each the average of its neighbourhood in log rate."""
         if self.x.size <= MAX_POINTS:
             return self
         cell = ((self.x - self.x[0]) * (MAX_POINTS / (self.x[-1] - self.x[0]))).astype(np.int64)
@@ -53,13 +59,13 @@ class Curve:
     """A sweep prepared for reading.
 
     Attributes:
-        x: log10 of the rates, ascending, at most MAX_POINTS.
+        x: log10 of the rates, ascending, at most `MAX_POINTS`.
         y: losses between 0 and 1. 1 is the upper quartile of the first half, or the median of the first tenth if that
-            is higher; what lies above is cut, since a loss above where it started only says that nothing is learnt. 0
-            is the lowest median of three neighbours, so that no single loss sets the scale; what lies below is cut.
+            is higher; anything above is cut, since a loss above where it started only says that nothing is learnt. 0
+            is the lowest median of three neighbours, so that no single loss sets the scale; anything below is cut.
             All 1 where the two levels are the same.
-        is_rising: whether most losses lie above all of the first ones.
-        is_exploded: whether the loss lies further above that upper level than the lower one lies below it.
+        is_exploded: True where a loss lies further above the upper level than the lower one lies below it.
+        is_rising: True where most losses lie above all of the first ones.
         step: distance in decades between two steps of the sweep.
     """
 
@@ -105,7 +111,7 @@ def read_points(lrs: ArrayLike, losses: ArrayLike) -> Points:
 
 
 def prepare(points: Points) -> Curve:
-    """Cut, scale and thin; the points must be at least three."""
+    """Cut, scale and thin a sweep of at least three points."""
     few = points.thinned()
     half = few.losses / 2  # so that the difference of two huge losses is still finite
     start, first_half = (half[: max(3, half.size // part)] for part in (START_SHARE, 2))
@@ -116,10 +122,10 @@ def prepare(points: Points) -> Curve:
     return Curve(few.x, y, half - upper > height, bool(np.median(half) > start.max()), points.step)
 
 
-def _means(group: np.ndarray[tuple[int], np.dtype[np.int64]], *columns: Floats) -> list[Floats]:
+def _means(group: Ints, *columns: Floats) -> list[Floats]:
     """Return the mean of each column in each group that has members, in the order of the groups' numbers."""
     count = np.bincount(group)
     filled = count > 0
-    # Divided before summing: a sum of huge losses must stay finite; and so must one that rounding puts above them.
+    # Divided before summing, as a sum of huge losses must stay finite; clipped, as rounding may leave their range.
     means = [np.bincount(group, column / count[group])[filled] for column in columns]
     return [mean.clip(column.min(), column.max()) for mean, column in zip(means, columns, strict=True)]

@@ -1,22 +1,22 @@
-"""Read a learning rate off the curve of a range test, with the reason, or say why there is none. NumPy only.
-
-`auto` is ours, "steepest" and "minimum/10" read the same smoothed curve, the rest is what other finders do (`rules`).
-"""
+"""The suggestion rules by name: "auto", "steepest", "minimum/10" and those of other finders."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .auto import auto
-from .curve import MIN_POINTS, Curve, Points, prepare, read_points
+from .curve import MIN_POINTS, prepare, read_points
 from .peers import PEERS
 from .suggestion import Suggestion
 
-__all__ = ["RULES", "Suggestion", "suggest_all", "suggest_lr"]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-RULES = ("auto", "steepest", "minimum/10", *PEERS)
-"""The names of the rules, the default first."""
+    from .curve import Curve, Points
+
+RULES = ("auto", "steepest", "minimum/10", *PEERS)  # the default first
 
 
 def suggest_lr(lrs: ArrayLike, losses: ArrayLike, rule: str = "auto") -> Suggestion:
@@ -26,7 +26,7 @@ def suggest_lr(lrs: ArrayLike, losses: ArrayLike, rule: str = "auto") -> Suggest
     "auto"            between where the fall ends and a tenth of the explosion, with range and confidence (default)
     "steepest"        steepest fall of the loss against the logarithm of the rate, on a smoothing that does not lag
     "minimum/10"      one order of magnitude before the lowest loss (Smith, arXiv 1506.01186; the luz article)
-    others            those of fastai, torch-lr-finder, ignite and Lightning: see `lr_widget.rules`
+    all others        those of fastai, torch-lr-finder, ignite and Lightning: see `lr_widget.suggest.peers`
     ================= =============================================================================================
 
     Args:
@@ -35,7 +35,7 @@ def suggest_lr(lrs: ArrayLike, losses: ArrayLike, rule: str = "auto") -> Suggest
         rule: one of `RULES`.
 
     Returns:
-        A `Suggestion`; where the curve carries no answer, its ``lr`` is None and its ``reason`` says why. With "auto",
+        A `Suggestion`; where the curve carries no answer, its `lr` is None and its `reason` says why. With "auto",
         "steepest" and "minimum/10", adding to the losses or multiplying them by a positive number changes nothing.
 
     Raises:
@@ -57,7 +57,7 @@ def suggest_lr(lrs: ArrayLike, losses: ArrayLike, rule: str = "auto") -> Suggest
 
 
 def suggest_all(lrs: ArrayLike, losses: ArrayLike) -> dict[str, Suggestion]:
-    """Ask every rule. Returns {rule name: suggestion}; see `suggest_lr` for the arguments and errors.
+    """Return the suggestion of every rule: {rule name: suggestion}; see `suggest_lr` for the arguments and errors.
 
     >>> list(suggest_all([1e-3], [1.0]))[:4]
     ['auto', 'steepest', 'minimum/10', 'valley']

@@ -1,21 +1,23 @@
-"""All curves of one simple shape, each with its probability given the losses. NumPy only."""
+"""All curves of one simple shape, each with its probability given the losses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..smoothing import Floats
+if TYPE_CHECKING:
+    from ..smoothing import Floats
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 
 JUMP_SHARE = 0.25  # of the fall; a smaller step up may be noise
 PLACES = 41  # where a corner can be; the suggestion hardly depends on how many
-LEAST_VARIANCE = 1e-6  # of losses between 0 and 1; what straight lines leave of a curve without noise is about that
+LEAST_VARIANCE = 1e-6  # of losses between 0 and 1; straight lines miss a curve without noise by about that
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Shapes:
     """Curves that are flat, fall in a straight line, are flat and jump up, each with its probability given the losses.
 
     Attributes:
-        start, bottom, edge: where each shape starts to fall, ends falling, and is before it jumps; log10 of rates.
+        start, bottom, edge: log10 of the rates at which each shape starts to fall, has fallen, and is about to jump.
         probability: of each shape; they add up to 1.
         evidence: twice the logarithm of how much likelier the losses are under the best of these shapes than under a
             constant. Of curves of 12 to 300 points, noise alone reaches 15 in 3 to 9 % where it is normal, uniform or
@@ -44,7 +46,7 @@ class Shapes:
         return mean, float(np.sqrt(self.expected((corner - mean) ** 2)))
 
     def expected(self, values: Floats | Bools) -> float:
-        """Return the expected value, which for a condition is its probability."""
+        """Return the expected value; that of a condition is its probability."""
         return float((self.probability * values).sum())  # not a matrix product, whose threads would take longer to meet
 
 
@@ -55,9 +57,9 @@ def fit_shapes(x: Floats, y: Floats, is_exploded: Bools) -> Shapes | None:
     stretch come from running sums, so that thousands of shapes take less than a millisecond.
 
     Args:
-        x: ascending.
-        y: losses between 0 and 1, as many as x.
-        is_exploded: whether a loss is far above any of these levels, as many as x.
+        x: log10 of the rates, ascending.
+        y: losses between 0 and 1, as many as `x`.
+        is_exploded: True where a loss is far above any of these levels, as many as `x`.
 
     Returns:
         None where no shape falls.
@@ -93,7 +95,7 @@ def fit_shapes(x: Floats, y: Floats, is_exploded: Bools) -> Shapes | None:
 
 @cache
 def _ordered_corners() -> tuple[Ints, Ints, Ints]:
-    """Return all (start, bottom, edge) with start < bottom <= edge, as numbers of places."""
+    """Return all (start, bottom, edge) with start < bottom <= edge, as indices of places."""
     start, bottom, edge = np.indices((PLACES, PLACES, PLACES))
     is_ordered = (start < bottom) & (bottom <= edge)
     return start[is_ordered], bottom[is_ordered], edge[is_ordered]
@@ -121,7 +123,8 @@ def _jumps(y: Floats, before: Ints) -> tuple[Floats, Floats]:
 def _falls(u: Floats, y: Floats, places: Floats, before: Ints) -> tuple[Floats, Floats, Floats]:
     """Regress the losses up to each shape's edge on a ramp from 0 before its start to 1 after its bottom.
 
-    Returns the sum of squares that this saves, and the levels before the start and after the bottom.
+    Returns:
+        The sum of squares that this saves, and the levels before the start and after the bottom.
     """
     start, bottom, edge = _ordered_corners()
     n, sum_u, sum_uu, sum_y, sum_uy = (_sums(v, before) for v in (np.ones_like(u), u, u**2, y, u * y))
@@ -146,7 +149,7 @@ def _between(sums: Floats) -> Floats:
 
 
 def _explosion_gain(is_exploded: Bools, before: Ints) -> Floats:
-    """Return how much likelier the explosions are with a higher share after a place than with one share for all."""
+    """Return the gain in log-likelihood of the explosions with a higher share after a place, over one share for all."""
     size, total = is_exploded.size, int(is_exploded.sum())
     left = _sums(is_exploded.astype(np.float64), before)
     apart = _share_likelihood(left, before) + _share_likelihood(total - left, size - before)
@@ -155,6 +158,6 @@ def _explosion_gain(is_exploded: Bools, before: Ints) -> Floats:
 
 
 def _share_likelihood(hits: Floats, tries: Ints) -> Floats:
-    """Return the log-likelihood of so many hits with the best share for them."""
+    """Return the log-likelihood of a number of hits among tries, with the best share for them."""
     share = np.clip(hits / np.maximum(tries, 1), 1e-12, 1 - 1e-12)
     return hits * np.log(share) + (tries - hits) * np.log1p(-share)

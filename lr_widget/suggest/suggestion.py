@@ -1,29 +1,31 @@
-"""What every rule answers with: a rate and why, or why there is none."""
+"""The answer of every rule: a rate with its reason, or the reason for none."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import NoSuggestionError
 
 if TYPE_CHECKING:
-    from ..results.evidence import Evidence
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
 class Suggestion:
     """A learning rate that a rule read off a curve, or the reason why there is none.
 
-    lr: the rate, or None.
-    rule: the name of the rule.
-    reason: one plain sentence, also when there is a rate; with repeats, a second one about their spread.
-    low, high: the range of rates that the curve supports about as well, where the rule knows one.
-    confidence: "high", "medium" or "low", where the rule knows it; what they mean is the rule's to say.
-    evidence: the short trainings that it rests on, for the rule "probe".
+    `float(suggestion)` is the rate.
 
-    ``float(suggestion)`` is the rate and raises NoSuggestionError with the reason where there is none.
+    Attributes:
+        lr: the rate, or None.
+        rule: the name of the rule.
+        reason: one plain sentence, also when there is a rate; with repeats, a second one about their spread.
+        low, high: the range of rates that the curve supports about as well, where the rule knows one.
+        confidence: "high", "medium" or "low" in the words of the rule, where it knows one.
+
+    Raises:
+        NoSuggestionError: by `float(suggestion)`, with the reason, where there is no rate.
 
     >>> float(Suggestion(lr=1e-3, rule="steepest", reason="The loss falls fastest here."))
     0.001
@@ -35,7 +37,6 @@ class Suggestion:
     low: float | None = None
     high: float | None = None
     confidence: str | None = None
-    evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
     def __float__(self) -> float:
         if self.lr is None:
@@ -44,9 +45,10 @@ class Suggestion:
 
 
 def with_spread(suggestion: Suggestion, of_sweeps: Sequence[Suggestion]) -> Suggestion:
-    """Return the suggestion of a mean curve with the spread of those that its single sweeps give.
+    """Return the suggestion of a mean curve with the spread of the suggestions of its single sweeps.
 
-    The range is widened to hold them, and the reason says what they are. Sweeps without a rate are left out.
+    The range is widened to hold their rates, and the reason names the lowest and the highest. Sweeps without a rate
+    are left out.
     """
     rates = [single.lr for single in of_sweeps if single.lr is not None]
     if suggestion.lr is None or not rates:

@@ -1,0 +1,8 @@
+"""Training of a range test: batches in, one update of the parameters at a given rate out."""
+
+from .batches import Batches, takes_options
+from .devices import checked_device
+from .rates import RateSetter
+from .training_step import Training
+
+__all__ = ["Batches", "RateSetter", "Training", "checked_device", "takes_options"]

@@ -4,54 +4,51 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from ..restore.reach import sources_of
-
-DEFAULT_BATCH_SIZE = 32
+_BATCH_SIZE = 32  # of a DataLoader made here, unless the options say another
 _FORMS = "a DataLoader, a Dataset, a tuple of two tensors (inputs, targets) or an iterable of batches"
 
 
 class Batches:
-    """The batches of ``data``, over and over; a one-shot iterator ends when it ends.
+    """The batches of some data, over and over; a one-shot iterator ends when it ends.
+
+    Serves any number of sweeps one after another: iterate, close, iterate again.
 
     Args:
         data: DataLoader, Dataset, tuple of two tensors with one entry a sample, or an iterable of batches.
         dataloader_options: keywords of the DataLoader made for a Dataset or tensors; the default is
-            ``{"batch_size": 32, "shuffle": True}`` (no shuffling for an IterableDataset).
-        name: what to call the data in an error.
+            `{"batch_size": 32, "shuffle": True}` (no shuffling for an IterableDataset).
+        name: the data's name in error messages.
 
     Raises:
-        TypeError: ``data`` is of no known form, or options were given for something that is already loaded.
-        ValueError: there is nothing in it, or the tensors differ in length.
+        TypeError: `data` is of no known form, or there are options for data that comes in batches already.
+        ValueError: the data is empty, or the tensors differ in length.
     """
 
     def __init__(
         self, data: Any, dataloader_options: Mapping[str, Any] | None = None, name: str = "train_data"
     ) -> None:
         self.name = name
-        self.loader = _loader(data, dataloader_options, name)
+        self.loader = _loader(data, dataloader_options or {}, name)
         self.is_one_shot = isinstance(self.loader, Iterator)
         self._iterator: Iterator[Any] | None = None
-        _refuse_empty(self.loader, name)
+        if _length(self.loader) == 0:
+            raise ValueError(
+                f"{name} has no batch; give data with at least one batch (is drop_last dropping the only one?)"
+            )
 
     def refuse_one_shot(self, reason: str) -> None:
-        """Raise a TypeError where the data cannot start over; ``reason`` says why it must."""
+        """Raise a TypeError where the data cannot start over; `reason` says why it must."""
         if self.is_one_shot:
             raise TypeError(
                 f"{self.name} is a one-shot iterator ({type(self.loader).__name__}), but {reason}; "
                 "give a DataLoader, a list or another iterable that can start over"
             )
-
-    @cached_property
-    def sources(self) -> list[Any]:
-        """The loader and what it draws from: whatever may hold a generator or a place in the data."""
-        return sources_of(self.loader)
 
     def __iter__(self) -> Iterator[Any]:
         """Yield batches without end, starting over when the data ends; stop where it cannot start over.
@@ -62,7 +59,7 @@ class Batches:
         is_first_pass = True
         while True:
             self._iterator, is_empty = iter(self.loader), True
-            for batch in self._iterator:
+            for batch in self._iterator:  # not `yield from`, which would close a user's generator with this one
                 is_empty = False
                 yield batch
             if is_empty and is_first_pass:
@@ -72,41 +69,44 @@ class Batches:
             is_first_pass = False
 
     def one_pass(self) -> Iterator[Any]:
-        """Yield the batches of one pass, as validation wants them."""
+        """Yield the batches of one pass over the data, for validation."""
         self._iterator = iter(self.loader)
         yield from self._iterator
 
     def close(self) -> None:
-        """Shut worker processes down; a one-shot iterator of the user's stays as it is."""
+        """Shut down the worker processes of the pass that is running; the next pass starts new ones."""
         iterator, self._iterator = self._iterator, None
-        if self.is_one_shot:
-            return
-        # DataLoader's iterator shuts its workers down when it is collected, which a traceback can put off.
-        shut_down = getattr(iterator, "_shutdown_workers", None)
-        if shut_down is not None:
-            shut_down()
+        if iterator is not None and not self.is_one_shot:  # a one-shot iterator is the user's and goes on
+            _shut_workers_down(self.loader, iterator)
 
 
-def _loader(data: Any, options: Mapping[str, Any] | None, name: str) -> Iterable[Any]:
+def takes_options(data: Any) -> bool:
+    """Tell data that a DataLoader is made for, with options to set, from data that comes in batches already."""
+    return isinstance(data, Dataset) or _is_tensor_tuple(data) or _is_map_style(data)
+
+
+def _loader(data: Any, options: Mapping[str, Any], name: str) -> Iterable[Any]:
     if isinstance(data, DataLoader):
         _refuse_options(options, name, "a DataLoader")
-        return _own_workers(data)
+        return _with_own_workers(data)
     _refuse_arrays(data, name)
-    if _is_tensor_tuple(data):
-        data = _tensor_dataset(data, name)
     if takes_options(data):
-        if len_of(data) == 0:
-            raise ValueError(f"{name} is a dataset of length 0; give data with at least one sample")
-        default = {"batch_size": DEFAULT_BATCH_SIZE}
-        if not isinstance(data, IterableDataset) and not {"sampler", "batch_sampler"} & set(options or ()):
-            default |= {"shuffle": True}
-        if "batch_sampler" in (options or ()):
-            default = {}
-        return DataLoader(data, **{**default, **(options or {})})
+        return _loader_of_dataset(_tensor_dataset(data, name) if _is_tensor_tuple(data) else data, options, name)
     if isinstance(data, (torch.Tensor, str, bytes, Mapping)) or not isinstance(data, Iterable):
         raise TypeError(f"{name} must be {_FORMS}, got {type(data).__name__}")
     _refuse_options(options, name, f"an iterable ({type(data).__name__})")
     return data
+
+
+def _loader_of_dataset(dataset: Any, options: Mapping[str, Any], name: str) -> DataLoader[Any]:
+    if _length(dataset) == 0:
+        raise ValueError(f"{name} is a dataset of length 0; give data with at least one sample")
+    default: dict[str, Any] = {"batch_size": _BATCH_SIZE, "shuffle": True}
+    if "batch_sampler" in options:
+        default = {}
+    elif "sampler" in options or isinstance(dataset, IterableDataset):
+        default = {"batch_size": _BATCH_SIZE}
+    return DataLoader(dataset, **{**default, **options})
 
 
 def _tensor_dataset(tensors: tuple[torch.Tensor, ...], name: str) -> TensorDataset:
@@ -120,6 +120,24 @@ def _tensor_dataset(tensors: tuple[torch.Tensor, ...], name: str) -> TensorDatas
     return TensorDataset(*tensors)
 
 
+def _is_tensor_tuple(data: Any) -> bool:
+    return isinstance(data, tuple) and bool(data) and all(isinstance(part, torch.Tensor) for part in data)
+
+
+def _is_map_style(data: Any) -> bool:
+    """Tell a dataset by its methods, such as a Hugging Face one, from a sequence of batches."""
+    has_methods = hasattr(data, "__getitem__") and hasattr(data, "__len__")
+    return has_methods and not isinstance(data, (list, tuple, str, bytes, Mapping, torch.Tensor))
+
+
+def _length(data: Any) -> int | None:
+    """Return the length, or None where there is none, as for a stream."""
+    try:
+        return len(data)
+    except (TypeError, NotImplementedError):
+        return None
+
+
 def _refuse_arrays(data: Any, name: str) -> None:
     parts = data if isinstance(data, (tuple, list)) and data else [data]
     if all(isinstance(part, np.ndarray) for part in parts):
@@ -128,47 +146,45 @@ def _refuse_arrays(data: Any, name: str) -> None:
         )
 
 
-def takes_options(data: Any) -> bool:
-    """Say whether a DataLoader is made for ``data``, so that there is something to set on it."""
-    return isinstance(data, Dataset) or _is_tensor_tuple(data) or _is_map_style(data)
-
-
-def _own_workers(loader: DataLoader[Any]) -> DataLoader[Any]:
-    """Return a loader whose persistent workers are its own: asking for the user's would end their running epoch."""
-    if not loader.persistent_workers or loader.num_workers == 0:
-        return loader
-    own = copy.copy(loader)
-    own._iterator = None
-    return own
-
-
-def _is_tensor_tuple(data: Any) -> bool:
-    return isinstance(data, tuple) and bool(data) and all(isinstance(part, torch.Tensor) for part in data)
-
-
-def _is_map_style(data: Any) -> bool:
-    """Say whether this is a dataset by its methods only, such as a Hugging Face one; sequences hold batches."""
-    has_methods = hasattr(data, "__getitem__") and hasattr(data, "__len__")
-    return has_methods and not isinstance(data, (list, tuple, str, bytes, Mapping, torch.Tensor))
-
-
-def _refuse_options(options: Mapping[str, Any] | None, name: str, form: str) -> None:
+def _refuse_options(options: Mapping[str, Any], name: str, form: str) -> None:
     if options:
         raise TypeError(
             f"dataloader_options are for a Dataset or tensors, but {name} is {form}; leave them out or set them there"
         )
 
 
-def _refuse_empty(loader: Iterable[Any], name: str) -> None:
-    if len_of(loader) == 0:
-        raise ValueError(
-            f"{name} has no batch; give data with at least one batch (is drop_last dropping the only one?)"
-        )
+def _with_own_workers(loader: DataLoader[Any]) -> DataLoader[Any]:
+    """Return a loader whose persistent workers are its own: a pass over the user's would end their running epoch.
+
+    Held by test_the_users_epoch_goes_on_with_every_sample.
+    """
+    if not loader.persistent_workers:
+        return loader
+    own = copy.copy(loader)
+    _forget_iterator(own)
+    return own
 
 
-def len_of(data: Any) -> int | None:
-    """Return the length, or None where there is none, as for a stream."""
-    try:
-        return len(data)
-    except (TypeError, NotImplementedError):
-        return None
+def _shut_workers_down(loader: Iterable[Any], iterator: Iterator[Any]) -> None:
+    """End the worker processes of a pass, if it has any.
+
+    An iterator of DataLoader does so itself when it is collected, but a traceback can hold it for long: see
+    test_workers_are_gone_after_an_exception. There is no public call for it.
+    """
+    if isinstance(loader, DataLoader):
+        if getattr(loader, "_iterator", None) is iterator:
+            _forget_iterator(loader)
+    elif getattr(iterator, "_persistent_workers", False):
+        return  # they belong to the loader behind a wrapper of the user's, which goes on with them
+    shut_down = getattr(iterator, "_shutdown_workers", None)
+    if shut_down is not None:
+        shut_down()
+
+
+def _forget_iterator(loader: DataLoader[Any]) -> None:
+    """Let a loader make a new iterator for its next pass.
+
+    With persistent workers it would hand out the one it has, whose workers are the user's or were shut down: see
+    test_persistent_workers_are_new_in_every_sweep. There is no public call for it.
+    """
+    loader._iterator = None  # noqa: SLF001  # a version of DataLoader without it ignores it

@@ -1,4 +1,4 @@
-"""From a batch to its loss: supervised and mapping batches, the user's own step; what a loss must be."""
+"""From a batch to its loss: supervised and mapping batches, the user's own train_step, and checks of a loss."""
 
 from __future__ import annotations
 
@@ -8,19 +8,46 @@ from typing import Any
 import torch
 from torch import nn
 
-LossOfBatch = Callable[[Any], Any]  # whatever the user returns: check_losses looks at it
+from ..checks import describe
+
+LossOfBatch = Callable[[Any], Any]  # the answer is the user's; check_losses looks at it
 
 
-def supervised_step(model: Any, loss_fn: Callable[..., Any] | None) -> LossOfBatch:
-    """Return the default training step: a batch of ``model``'s inputs and targets → its loss.
+def loss_of_batch(
+    model: Any, loss_fn: Callable[..., Any] | None, train_step: Callable[[Any, Any], Any] | None
+) -> LossOfBatch:
+    """Return the function from a batch to its loss: the user's `train_step`, or the supervised step.
+
+    Raises:
+        TypeError: `loss_fn` or `train_step` is no function, or they do not go together.
+    """
+    for name, function in (("loss_fn", loss_fn), ("train_step", train_step)):
+        if isinstance(function, type):
+            raise TypeError(
+                f"{name} must be a function or an object that is called, got the class {function.__name__}; "
+                f"make one of it: {function.__name__}()"
+            )
+        if function is not None and not callable(function):
+            raise TypeError(f"{name} must be callable, got {describe(function)}")
+    if train_step is not None:
+        if loss_fn is not None:
+            raise TypeError("give loss_fn or train_step, not both; train_step(model, batch) computes the whole loss")
+        return lambda batch: train_step(model, batch)
+    if not isinstance(model, nn.Module):
+        raise TypeError("several models need a train_step=callable(model, batch) -> loss; loss_fn serves one model")
+    return _supervised_step(model, loss_fn)
+
+
+def _supervised_step(model: nn.Module, loss_fn: Callable[..., Any] | None) -> LossOfBatch:
+    """Return the default training step: a batch of the model's inputs and targets → its loss.
 
     ============================  ==================================================================
     batch                         loss
     ============================  ==================================================================
-    ``(inputs, targets)``         ``loss_fn(model(inputs), targets)``
-    ``(a, b, …, targets)``        ``loss_fn(model(a, b, …), targets)``
-    mapping, no ``loss_fn``       ``model(**batch).loss``, as Hugging Face models answer
-    mapping, with ``loss_fn``     ``loss_fn(model(**batch), batch)``
+    `(inputs, targets)`           `loss_fn(model(inputs), targets)`
+    `(a, b, …, targets)`          `loss_fn(model(a, b, …), targets)`
+    mapping, no `loss_fn`         `model(**batch).loss`, as Hugging Face models answer
+    mapping, with `loss_fn`       `loss_fn(model(**batch), batch)`
     ============================  ==================================================================
     """
 
@@ -41,37 +68,24 @@ def supervised_step(model: Any, loss_fn: Callable[..., Any] | None) -> LossOfBat
     return step
 
 
-def loss_of_batch(
-    model: Any, loss_fn: Callable[..., Any] | None, train_step: Callable[[Any, Any], torch.Tensor] | None
-) -> LossOfBatch:
-    """Return what computes the loss of a batch, from what the user gave.
-
-    Raises:
-        TypeError: these are no functions, or do not go together.
-    """
-    for name, function in (("loss_fn", loss_fn), ("train_step", train_step)):
-        if isinstance(function, type):
-            raise TypeError(
-                f"{name} must be a function or an object that is called, got the class {function.__name__}; "
-                f"make one of it: {function.__name__}()"
-            )
-        if function is not None and not callable(function):
-            raise TypeError(f"{name} must be callable, got {describe(function)}")
-    if train_step is not None:
-        if loss_fn is not None:
-            raise TypeError("give loss_fn or train_step, not both; train_step(model, batch) computes the whole loss")
-        return lambda batch: train_step(model, batch)
-    if not isinstance(model, nn.Module):
-        raise TypeError("several models need a train_step=callable(model, batch) -> loss; loss_fn serves one model")
-    return supervised_step(model, loss_fn)
+def _own_loss(output: Any) -> Any:
+    """Return the loss that the model has computed itself, as an attribute or a key of its output."""
+    loss = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
+    if loss is None:
+        raise TypeError(
+            f"the model's output ({type(output).__name__}) has no loss, and loss_fn is None; "
+            "put the labels into the batch, or give a loss_fn(output, batch)"
+        )
+    return loss
 
 
 def check_losses(answer: Any, num_optimizers: int, *, needs_grad: bool = True) -> list[torch.Tensor]:
     """Return the losses if they can be trained on: one, or one for each of several optimizers.
 
     Raises:
-        TypeError: one is no tensor.
-        ValueError: there are more or fewer than optimizers, or one is no single real number or has no gradient.
+        TypeError: a loss is no tensor.
+        ValueError: the number of losses is not that of the optimizers, or a loss is no single real number or has no
+            gradient.
     """
     if num_optimizers == 1 or not isinstance(answer, (list, tuple)):
         return [_check_loss(answer, needs_grad)]
@@ -87,32 +101,10 @@ def _check_loss(loss: Any, needs_grad: bool) -> torch.Tensor:
     if not isinstance(loss, torch.Tensor):
         raise TypeError(f"the loss must be a scalar tensor, got {describe(loss)}; return the loss of the batch")
     if loss.numel() != 1 or loss.is_complex():
-        raise ValueError(
-            f"the loss must be one real number, got a {loss.dtype} tensor of shape {tuple(loss.shape)}; "
-            'reduce it, as with reduction="mean"'
-        )
+        raise ValueError(f'the loss must be one real number, got {describe(loss)}; reduce it, as with reduction="mean"')
     if needs_grad and not loss.requires_grad:
         raise ValueError(
             "the loss has no gradient, so nothing can be learnt from it; "
             "compute it from the model's output, with parameters that require grad and without detach() or no_grad()"
         )
     return loss
-
-
-def _own_loss(output: Any) -> Any:
-    loss = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
-    if loss is None:
-        raise TypeError(
-            f"the model's output ({type(output).__name__}) has no loss, and loss_fn is None; "
-            "put the labels into the batch, or give a loss_fn(output, batch)"
-        )
-    return loss
-
-
-def describe(value: Any) -> str:
-    """Return the value in a few words, for an error."""
-    if isinstance(value, torch.Tensor):
-        return f"a {value.dtype} tensor of shape {tuple(value.shape)}"
-    if isinstance(value, (tuple, list)):
-        return f"a {type(value).__name__} of length {len(value)}"
-    return f"{value!r:.60} of type {type(value).__name__}"

@@ -1,19 +1,26 @@
-"""What is trained: the models and optimizers as they were given, their parameters and their device."""
+"""Models and optimizers as users give them: one or several, the parameters they train, optimizers with a closure."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from functools import partial
+from types import MethodType
 from typing import Any
 
 import torch
 from torch import nn
 
-from .losses import describe
+from ..checks import describe
 
 
 def listed(given: Any, kind: type, name: str) -> list[Any]:
-    """Return what was given, one or several, as a list of ``kind``."""
+    """Return one object or several, given as a list, tuple or mapping, as a list of `kind`.
+
+    Raises:
+        TypeError: one of them is of another kind.
+        ValueError: there is none.
+    """
     is_several = isinstance(given, (list, tuple, Mapping)) and not isinstance(given, kind)
     parts = list(given.values() if isinstance(given, Mapping) else given) if is_several else [given]
     for part in parts:
@@ -24,11 +31,18 @@ def listed(given: Any, kind: type, name: str) -> list[Any]:
     return parts
 
 
+def owner_of(function: Any) -> Any:
+    """Return the object behind a function: the owner of a bound method, also in a partial, or the function itself."""
+    while isinstance(function, partial):
+        function = function.func
+    return function.__self__ if isinstance(function, MethodType) else function
+
+
 def parameters_of(modules: Sequence[nn.Module], optimizers: Sequence[torch.optim.Optimizer]) -> list[torch.Tensor]:
     """Return all parameters of models and optimizers, each once.
 
     Raises:
-        ValueError: an optimizer is there twice, or has no parameters, or none of these models; or all are frozen.
+        ValueError: an optimizer is given twice, has no parameters or none of these models; or all are frozen.
     """
     found = {id(p): p for module in modules for p in module.parameters()}
     optimized: dict[int, torch.Tensor] = {}
@@ -58,8 +72,14 @@ def optimized_by(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
+def writes_to(parameters: Sequence[torch.Tensor]) -> list[tuple[object, ...]]:
+    """Return the counts of writes to parameters and gradients, and the gradients' identities, to be compared later."""
+    grads = [p.grad for p in parameters]
+    return [(_version(p), id(grad), _version(grad)) for p, grad in zip(parameters, grads, strict=True)]
+
+
 def needs_closure(optimizer: torch.optim.Optimizer) -> bool:
-    """Say whether ``step`` cannot do without a closure: LBFGS, and whatever requires one by its signature."""
+    """Tell optimizers whose `step` requires a closure (LBFGS, and by its signature any other) from the rest."""
     if isinstance(optimizer, torch.optim.LBFGS):
         return True
     try:
@@ -69,8 +89,10 @@ def needs_closure(optimizer: torch.optim.Optimizer) -> bool:
     return closure is not None and closure.default is closure.empty and closure.kind is not closure.VAR_POSITIONAL
 
 
-def common_device(models: Sequence[nn.Module]) -> torch.device | None:
-    """Return the device of all parameters and buffers, or None where there are several or none."""
-    tensors = (t for model in models for t in (*model.parameters(), *model.buffers()))
-    devices = {t.device for t in tensors if t.device.type != "meta"}
-    return devices.pop() if len(devices) == 1 else None
+def _version(tensor: torch.Tensor | None) -> object:
+    """Return the count of writes to a tensor, as autograd keeps it; torch has no public name for it.
+
+    Without it, test_a_sharpness_aware_step_uses_the_gradient_of_the_pushed_weight would get the gradient of before the
+    push. Where torch lacks it, a new object each time says "written to", and the gradient is computed again.
+    """
+    return None if tensor is None else getattr(tensor, "_version", object())

@@ -1,26 +1,32 @@
-"""The swept rate in the optimizer's param groups: proportions kept, or the same rate for all."""
+"""The swept rate in the optimizers' param groups: proportions kept, or the same rate for all."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class RateSetter:
-    """Writes a rate into the param groups of some optimizers and reads back what they hold.
+    """Writes a rate into the param groups of some optimizers and returns the rates that they then hold.
 
     Args:
         optimizers: their groups are counted through in this order.
-        mode: "ratio" gives the rate to the first group and keeps the proportions of all the others to it;
-            "equal" gives it to all.
+        mode: "ratio" gives the rate to the first group and keeps the proportions of all others to it; "equal" gives
+            the same rate to all.
 
     Raises:
-        ValueError: the mode is unknown, or the first group's rate is 0, so that there are no proportions. A rate of 0
-            as a warm-up leaves it is fine: the scheduler's ``initial_lr`` counts then. When called: there are more or
-            fewer groups than at first.
+        ValueError: the mode is unknown, a group has no rate of its own, or the first group's rate is 0, so that there
+            are no proportions. A rate of 0 as a warm-up leaves it is fine: the scheduler's `initial_lr` counts then.
+
+    >>> weight, bias = torch.nn.Linear(2, 1).parameters()
+    >>> set_rate = RateSetter([torch.optim.SGD([{"params": weight, "lr": 0.2}, {"params": bias, "lr": 0.1}])])
+    >>> set_rate.shares, set_rate(3.0)
+    ((1.0, 0.5), (3.0, 1.5))
     """
 
     def __init__(self, optimizers: Sequence[torch.optim.Optimizer], mode: str = "ratio") -> None:
@@ -29,25 +35,29 @@ class RateSetter:
         self._optimizers = optimizers
         groups = self._groups()
         _refuse_own_rates(groups)
-        self._factors = _proportions(groups) if mode == "ratio" and len(groups) > 1 else [1.0] * len(groups)
+        self._shares = _proportions(groups) if mode == "ratio" and len(groups) > 1 else (1.0,) * len(groups)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Each group's rate as a share of the swept rate, the first group's."""
+        return self._shares
 
     def __call__(self, lr: float) -> tuple[float, ...]:
-        """Set the rate ``lr`` and return the rates that the groups now hold; tensor rates round it to their dtype."""
+        """Set the swept rate to `lr` and return the groups' rates; tensor rates round theirs to their dtype.
+
+        Raises:
+            ValueError: there are more or fewer groups than at first.
+        """
         groups = self._groups()
-        if len(groups) != len(self._factors):
+        if len(groups) != len(self._shares):
             raise ValueError(
-                f"the number of param groups must stay as it was at first, {len(self._factors)}, got {len(groups)}; "
+                f"the number of param groups must stay as it was at first, {len(self._shares)}, got {len(groups)}; "
                 "add or remove groups before the range test"
             )
-        for group, factor in zip(groups, self._factors, strict=True):
-            if isinstance(group["lr"], torch.Tensor):
-                group["lr"].fill_(lr * factor)  # in place: a captured or compiled step reads this very tensor
-            else:
-                group["lr"] = lr * factor
-        return tuple(_rounded(lr * factor, group["lr"]) for group, factor in zip(groups, self._factors, strict=True))
+        return tuple(_write(group, lr * share) for group, share in zip(groups, self._shares, strict=True))
 
     def _groups(self) -> list[dict[str, Any]]:
-        """Return the groups as they are now: ``load_state_dict()`` puts new ones in their place."""
+        """Return the groups as they are now: `load_state_dict()` puts new ones in their place."""
         return [group for optimizer in self._optimizers for group in optimizer.param_groups]
 
 
@@ -60,17 +70,23 @@ def _refuse_own_rates(groups: Sequence[dict[str, Any]]) -> None:
             )
 
 
-def _proportions(groups: Sequence[dict[str, Any]]) -> list[float]:
+def _proportions(groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
     for key in ("lr", "initial_lr"):
         rates = [float(group.get(key, 0.0)) for group in groups]
         if rates[0] > 0 and all(math.isfinite(rate) for rate in rates):
-            return [rate / rates[0] for rate in rates]
+            return tuple(rate / rates[0] for rate in rates)
     raise ValueError(
         f"the param groups have no proportions to keep: the first one's lr is {float(groups[0]['lr'])!r}; "
         'give it a positive lr, or use group_lrs="equal"'
     )
 
 
-def _rounded(lr: float, held: Any) -> float:
-    """Return the rate as ``held`` holds it, without reading it back from an accelerator."""
-    return float(torch.tensor(lr, dtype=held.dtype, device="cpu")) if isinstance(held, torch.Tensor) else lr
+def _write(group: dict[str, Any], rate: float) -> float:
+    """Write the rate into the group and return it as it is held there."""
+    held = group["lr"]
+    if not isinstance(held, torch.Tensor):
+        group["lr"] = rate
+        return rate
+    held.fill_(rate)  # in place: a captured or compiled step reads this very tensor
+    # Rounded here instead of read back, which would wait for an accelerator.
+    return float(torch.tensor(rate, dtype=held.dtype, device="cpu"))

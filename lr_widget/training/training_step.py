@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from ..checks import checked_device, checked_norm, checked_scaler
-from ..restore.objects import owner_of
-from .devices import to_device
+from ..checks import describe
+from .devices import checked_device, common_device, to_device
 from .losses import check_losses, loss_of_batch
 from .modes import evaluating, make_autocast
-from .parameters import common_device, listed, needs_closure, optimized_by, parameters_of
+from .parameters import listed, needs_closure, optimized_by, owner_of, parameters_of, writes_to
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+_SCALER_METHODS = ("scale", "unscale_", "step", "update", "get_scale", "state_dict", "load_state_dict")
 
 
 class Training:
-    """What is trained and how: makes one optimizer update out of the batches of a step.
+    """The models, the optimizers and the loss of a training; makes one update out of the batches of a step.
 
     Args:
         model: module, or list or mapping of modules.
         optimizer: optimizer, or list of optimizers, stepped in this order.
-        loss_fn: ``loss_fn(output, targets)`` → loss; a module's own parameters and state are taken care of as well.
-        train_step: ``train_step(model, batch)`` → loss, in place of ``loss_fn``; or a list of losses, one for each
+        loss_fn: `loss_fn(output, targets)` → loss; a module's own parameters are trained as well.
+        train_step: `train_step(model, batch)` → loss, in place of `loss_fn`; or a list of losses, one for each
             optimizer, whose gradients then go to the parameters of that optimizer alone.
         device: where batches are moved; None for the models' own device, if they are on one.
         autocast: dtype, context, maker of contexts, or True.
-        grad_scaler: a ``torch.amp.GradScaler``, or None.
+        grad_scaler: a `torch.amp.GradScaler`, or None.
         max_grad_norm: the gradients' total norm is clipped to this; None for no clipping.
 
+    Attributes:
+        modules: the models, and the modules that `loss_fn` and `train_step` are or belong to.
+        optimizers: the optimizers in their order.
+        functions: `loss_fn` and `train_step`, as far as they are given.
+        device: where batches are moved, or None.
+
     Raises:
-        TypeError, ValueError: they do not go together; the message has the value and the remedy.
+        TypeError, ValueError: the arguments do not go together; the message has the value and the remedy.
     """
 
     def __init__(
@@ -41,29 +51,28 @@ class Training:
         optimizer: Any,
         loss_fn: Callable[..., Any] | None,
         *,
-        train_step: Callable[[Any, Any], torch.Tensor] | None = None,
+        train_step: Callable[[Any, Any], Any] | None = None,
         device: torch.device | str | None = None,
         autocast: Any = None,
         grad_scaler: Any = None,
         max_grad_norm: float | None = None,
     ) -> None:
-        self.models: list[nn.Module] = listed(model, nn.Module, "model")
+        self._models: list[nn.Module] = listed(model, nn.Module, "model")
         self.optimizers: list[torch.optim.Optimizer] = listed(optimizer, torch.optim.Optimizer, "optimizer")
         self.functions = [function for function in (loss_fn, train_step) if function is not None]
         owners = [owner_of(function) for function in self.functions]
-        self.modules = [*self.models, *(owner for owner in owners if isinstance(owner, nn.Module))]
+        self.modules = [*self._models, *(owner for owner in owners if isinstance(owner, nn.Module))]
         given_device = checked_device("device", device)
-        self.device = given_device if given_device is not None else common_device(self.models)
-        self.loss_of = loss_of_batch(model, loss_fn, train_step)
+        self.device = given_device if given_device is not None else common_device(self._models)
+        self._loss_of = loss_of_batch(model, loss_fn, train_step)
         self._parameters = parameters_of(self.modules, self.optimizers)
         self._autocast = make_autocast(autocast, self.device)
         self._scaler = checked_scaler(grad_scaler)
         self._max_grad_norm = checked_norm(max_grad_norm)
         self._need_closure = [needs_closure(given) for given in self.optimizers]
-        for given, needs in zip(self.optimizers, self._need_closure, strict=True):
-            if needs and grad_scaler is not None:
-                name = type(given).__name__
-                raise ValueError(f"{name} needs a closure, which a grad_scaler cannot serve; leave grad_scaler out")
+        if self._scaler is not None and True in self._need_closure:
+            name = type(self.optimizers[self._need_closure.index(True)]).__name__
+            raise ValueError(f"{name} needs a closure, which a grad_scaler cannot serve; leave grad_scaler out")
 
     @property
     def trained(self) -> list[object]:
@@ -71,33 +80,33 @@ class Training:
         return [*self._parameters, *self.optimizers]
 
     def prepare(self) -> None:
-        """Put models that are in eval mode into train mode, but for those that are not trained, such as a teacher.
+        """Put models that are in eval mode into train mode, except those that are not trained, such as a teacher.
 
         A model in train mode keeps its frozen submodules.
         """
         optimized = {id(p) for optimizer in self.optimizers for p in optimized_by(optimizer)}
-        for model in self.models:
+        for model in self._models:
             if not model.training and any(id(p) in optimized for p in model.parameters()):
                 model.train()
 
     def evaluate(self, batches: Iterable[Any]) -> float:
-        """Return the mean loss of the batches, in eval mode and without gradients; NaN where there is none."""
-        losses: list[torch.Tensor] = []
+        """Return the mean loss of the batches, in eval mode and without gradients; NaN where there is no batch."""
         with evaluating(self.modules):
-            for batch in batches:
-                with self._autocast():
-                    answer = self.loss_of(to_device(batch, self.device))
-                losses.append(_sum(check_losses(answer, len(self.optimizers), needs_grad=False)))
+            losses = [_sum(self._forward(batch, needs_grad=False)) for batch in batches]
         return float(torch.stack(losses).double().mean()) if losses else math.nan
 
     def update(
         self, batches: Sequence[Any], before_update: Callable[[], object] = lambda: None
     ) -> tuple[torch.Tensor, bool]:
-        """Train on the batches of one step; ``before_update`` is called between the gradients and their use.
+        """Train on the batches of one step.
+
+        Args:
+            batches: the micro-batches, whose losses are averaged: the update equals that of one large batch.
+            before_update: called between the gradients and their use.
 
         Returns:
             The mean loss of the batches before the update, detached, on its device; with a loss for each optimizer
-            their sum. And whether the scaler left the update out because of infinite gradients.
+            their sum. Then True where the scaler skipped the update because of infinite gradients.
         """
         with torch.enable_grad():
             losses = self._backward(batches)
@@ -107,10 +116,16 @@ class Training:
             self._clip()
             for index, optimizer in enumerate(self.optimizers):
                 if self._need_closure[index]:
-                    optimizer.step(self._closure(batches, losses, index))  # type: ignore[arg-type]  # a tensor is what torch passes on
+                    optimizer.step(self._closure(batches, losses, index))  # type: ignore[arg-type]  # tensors are what torch passes on
                 else:
                     optimizer.step()
         return _sum(losses), False
+
+    def _forward(self, batch: Any, *, needs_grad: bool) -> list[torch.Tensor]:
+        """Return the losses of a batch, one or one for each optimizer."""
+        with self._autocast():
+            answer = self._loss_of(to_device(batch, self.device))
+            return check_losses(answer, len(self.optimizers), needs_grad=needs_grad)
 
     def _backward(self, batches: Sequence[Any]) -> list[torch.Tensor]:
         """Compute the gradients anew; return the losses, one or one for each optimizer, as means over the batches."""
@@ -119,9 +134,7 @@ class Training:
         totals: list[torch.Tensor] = []
         torch.clear_autocast_cache()  # inside a user's own autocast, the last step's weights would be used again
         for batch in batches:
-            with self._autocast():
-                losses = check_losses(self.loss_of(to_device(batch, self.device)), len(self.optimizers))
-            # mean over the micro-batches: the update equals that of one large batch
+            losses = self._forward(batch, needs_grad=True)
             shares = [loss / len(batches) if len(batches) > 1 else loss for loss in losses]
             self._backpropagate([share if self._scaler is None else self._scaler.scale(share) for share in shares])
             detached = [share.detach().reshape(()) for share in shares]
@@ -142,6 +155,7 @@ class Training:
             nn.utils.clip_grad_norm_(self._parameters, self._max_grad_norm)
 
     def _scaled_update(self) -> bool:
+        """Step through the scaler; return True where it skipped a step (its scale is then lower)."""
         scale_before = self._scaler.get_scale()
         if self._max_grad_norm is not None:
             for optimizer in self.optimizers:
@@ -153,17 +167,17 @@ class Training:
         return bool(self._scaler.get_scale() < scale_before)
 
     def _closure(self, batches: Sequence[Any], known: Sequence[torch.Tensor], index: int) -> Callable[[], torch.Tensor]:
-        """Return what an optimizer calls for its loss and gradients, with the ``known`` ones of the pass just made.
+        """Make the closure that gives an optimizer its loss and fresh gradients.
 
-        The first call is answered by them, unless weights or gradients have been written to meanwhile: LBFGS asks
-        first, sharpness-aware optimizers move the weights first.
+        The `known` losses of the pass just made answer its first call, unless weights or gradients have been written
+        to meanwhile: LBFGS calls first, sharpness-aware optimizers move the weights first.
         """
         answers = iter([known])
-        writes = self._writes()
+        writes = writes_to(self._parameters)
 
         def closure() -> torch.Tensor:
             losses = next(answers, None)
-            if losses is None or self._writes() != writes:
+            if losses is None or writes_to(self._parameters) != writes:
                 with torch.enable_grad():
                     losses = self._backward(batches)
                     self._clip()
@@ -171,13 +185,36 @@ class Training:
 
         return closure
 
-    def _writes(self) -> list[tuple[int, int, int]]:
-        """Return, for every parameter, how often it and its gradient were written to, and which gradient that is."""
-        grads = [p.grad for p in self._parameters]
-        return [
-            (p._version, id(grad), -1 if grad is None else grad._version)
-            for p, grad in zip(self._parameters, grads, strict=True)
-        ]
+
+def checked_norm(max_grad_norm: Any) -> float | None:
+    """Return the norm as a float, or None for None.
+
+    Raises:
+        TypeError: it is no number.
+        ValueError: it is not positive.
+    """
+    if max_grad_norm is None:
+        return None
+    if isinstance(max_grad_norm, bool) or not isinstance(max_grad_norm, Real):
+        raise TypeError(f"max_grad_norm must be a number or None for no clipping, got {describe(max_grad_norm)}")
+    if not float(max_grad_norm) > 0:
+        raise ValueError(f"max_grad_norm must be positive or None for no clipping, got {max_grad_norm!r}")
+    return float(max_grad_norm)
+
+
+def checked_scaler(grad_scaler: Any) -> Any:
+    """Return the gradient scaler, or None for None.
+
+    Raises:
+        TypeError: it lacks a method of a scaler, or is a class.
+    """
+    missing = [name for name in _SCALER_METHODS if not hasattr(grad_scaler, name)]
+    if grad_scaler is not None and (missing or isinstance(grad_scaler, type)):
+        raise TypeError(
+            f"grad_scaler must be a gradient scaler or None, got {describe(grad_scaler)}; "
+            "make one with torch.amp.GradScaler()"
+        )
+    return grad_scaler
 
 
 def _sum(losses: Sequence[torch.Tensor]) -> torch.Tensor:

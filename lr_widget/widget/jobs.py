@@ -1,80 +1,153 @@
-"""What the widget was given: the arguments of the range test, checked when the widget is made."""
+"""The two jobs of the widget, a range test and probes: how far they are, how they are drawn, how they end."""
 
 from __future__ import annotations
 
-import difflib
-import inspect
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
-import torch
+from . import words
 
-from ..checks import stateful
-from ..engine.probing import OF_THE_SWEEP, Probing
-from ..engine.range_test import RangeTest, range_test
-from ..results.records import LRRecords
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-SWEEP = ("start_lr", "end_lr", "num_steps", "repeats")
-"""The keywords that are traits: they can change between two runs."""
-_DEFAULTS = {
-    name: parameter.default
-    for name, parameter in inspect.signature(range_test).parameters.items()
-    if parameter.kind is inspect.Parameter.KEYWORD_ONLY and name != "progress"
-}
+    from ..engine import Probing, RangeTest, Steps
+    from ..results import Evidence, LRRecords, StepRecord
+    from .chart import LiveChart
 
 
-@dataclass(frozen=True)
-class Arguments:
-    """Model, optimizer, loss and data, and the keywords of the range test that stay for all runs."""
+class Outcome(Protocol):
+    """The keeper of results."""
 
-    positional: tuple[Any, Any, Any, Any]
-    keywords: dict[str, Any]
+    def keep_records(self, records: LRRecords) -> None:
+        """Keep the records of a range test."""
 
-    def range_test(self, sweep: dict[str, Any]) -> RangeTest:
-        """Make a range test; it changes nothing before its first step."""
-        model, optimizer, loss_fn, train_data = self.positional
-        return RangeTest(model, optimizer, loss_fn, train_data, **self.keywords, **sweep)
-
-    def probing(self, lr: float, **options: Any) -> Probing:
-        """Make probes around a rate; they change nothing before the first step."""
-        model, optimizer, loss_fn, train_data = self.positional
-        training = {name: value for name, value in self.keywords.items() if name not in OF_THE_SWEEP}
-        return Probing(model, optimizer, loss_fn, train_data, lr, **training, **options)
-
-    def apply(self, lr: float, records: LRRecords | None) -> list[float]:
-        """Give every param group its rate for the swept rate ``lr``, as in the test; return the rates."""
-        given = self.positional[1]
-        optimizers = list(given) if isinstance(given, (list, tuple)) else [given]
-        groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-        shares = [1.0] * len(groups)
-        if records is not None and records.group_lrs is not None:
-            shares = [float(rate / records.lr[0]) for rate in records.group_lrs[0]]
-        rates = [lr * share for share in shares]
-        for group, rate in zip(groups, rates, strict=True):
-            if isinstance(group["lr"], torch.Tensor):
-                group["lr"].fill_(rate)  # a capturable optimizer keeps its rate in a tensor
-            else:
-                group["lr"] = rate
-        return rates
+    def keep_evidence(self, evidence: Evidence) -> None:
+        """Keep the evidence of probes."""
 
 
-def split_keywords(keywords: dict[str, Any], others: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Part the keywords into those of the sweep and the rest; ``others`` are known to the caller and named in a hint.
+class Job(Protocol):
+    """A range test or probes, as the widget runs them."""
 
-    Raises:
-        TypeError: A keyword that ``range_test`` does not know.
-    """
-    for name in keywords:
-        if name not in _DEFAULTS:
-            close = difflib.get_close_matches(name, [*_DEFAULTS, *others], n=1)
-            hint = f"did you mean {close[0]!r}?" if close else "it takes the keywords of range_test"
-            raise TypeError(f"LRFinderWidget got an unknown keyword {name!r}; {hint}")
-    if callable(keywords.get("schedule")):
-        raise TypeError(
-            'the widget\'s sliders set the sweep, so schedule must be "exponential" or "linear", no function'
-        )
-    sweep = {name: keywords.get(name, _DEFAULTS[name]) for name in SWEEP}
-    fixed = {name: value for name, value in keywords.items() if name not in SWEEP}
-    if "also_restore" in fixed:
-        fixed["also_restore"] = stateful(fixed["also_restore"], None)  # an iterator would be empty in the second run
-    return sweep, fixed
+    waiting: str  # stands in place of the suggestion meanwhile
+    hides_suggestion: bool  # a growing curve does not bear the mark of the one before
+
+    @property
+    def num_steps(self) -> int:
+        """The most steps that it takes."""
+
+    def steps(self) -> Steps:
+        """Do it, step by step."""
+
+    def total(self, done: int, stop_reason: str | None) -> int:
+        """Return the number of steps of a full progress bar."""
+
+    def place(self, done: int, last: StepRecord | None) -> str:
+        """Return how far it is, in words."""
+
+    def begin(self, chart: LiveChart, history: Sequence[LRRecords]) -> None:
+        """Prepare the chart."""
+
+    def draw(self, chart: LiveChart) -> None:
+        """Draw the results so far."""
+
+    def end(self, chart: LiveChart, outcome: Outcome, reason: str, seconds: float) -> str:
+        """Hand the result over, draw it, and return a sentence on the end."""
+
+    def settle(self, chart: LiveChart, evidence: Evidence | None) -> None:
+        """Leave the chart as it stays until the next run; `evidence` is the latest that is kept."""
+
+
+class RangeTestJob:
+    """A range test: its curve grows, its records become the suggestion."""
+
+    waiting = words.WHILE_RUNNING
+    hides_suggestion = True
+
+    def __init__(self, test: RangeTest) -> None:
+        self.test = test
+
+    @property
+    def num_steps(self) -> int:
+        """The steps of all sweeps together."""
+        return self.test.num_steps
+
+    def steps(self) -> Steps:
+        """Run the sweeps, step by step."""
+        return self.test.steps()
+
+    def total(self, done: int, stop_reason: str | None) -> int:
+        """Return the steps of all sweeps."""
+        return self.num_steps
+
+    def place(self, done: int, last: StepRecord | None) -> str:
+        """Return the step, and the sweep where there are several."""
+        test = self.test
+        if test.repeats > 1 and last is not None:
+            return words.repeat_place(len(test.sweeps), test.repeats, last.step, test.plan.sweep.num_steps)
+        return words.place(done, test.num_steps)
+
+    def begin(self, chart: LiveChart, history: Sequence[LRRecords]) -> None:
+        """Start a new curve over the earlier ones."""
+        chart.begin(self.test.plan.sweep, history)
+
+    def draw(self, chart: LiveChart) -> None:
+        """Draw the curve so far."""
+        chart.grow(self.test.sweeps)
+
+    def end(self, chart: LiveChart, outcome: Outcome, reason: str, seconds: float) -> str:
+        """Keep the records, of any step at all, and say how the test ended."""
+        test = self.test
+        done = sum(map(len, test.sweeps))
+        last = test.sweeps[-1][-1] if done else None
+        if done:
+            records = test.records(reason)
+            chart.end(records)
+            outcome.keep_records(records)
+        return words.ending(reason, last, test.plan.sweep.num_steps, done, seconds)
+
+    def settle(self, chart: LiveChart, evidence: Evidence | None) -> None:
+        """Leave the curve as it is."""
+
+
+class ProbeJob:
+    """Probes: a dot a training, and their evidence becomes the suggestion."""
+
+    waiting = words.WHILE_PROBING
+    hides_suggestion = False
+
+    def __init__(self, probing: Probing) -> None:
+        self.probing = probing
+
+    @property
+    def num_steps(self) -> int:
+        """The most steps of all trainings together."""
+        return self.probing.num_steps
+
+    def steps(self) -> Steps:
+        """Run the trainings, step by step."""
+        return self.probing.steps()
+
+    def total(self, done: int, stop_reason: str | None) -> int:
+        """Return the steps that are allowed, or those that were needed once all is done."""
+        return done if stop_reason == "completed" else self.num_steps
+
+    def place(self, done: int, last: StepRecord | None) -> str:
+        """Return the training and the step."""
+        return words.probe_place(self.probing.count, done, self.num_steps)
+
+    def begin(self, chart: LiveChart, history: Sequence[LRRecords]) -> None:
+        """Leave the curve that the probes go around."""
+
+    def draw(self, chart: LiveChart) -> None:
+        """Draw a dot for each training."""
+        chart.probe(self.probing.evidence())
+
+    def end(self, chart: LiveChart, outcome: Outcome, reason: str, seconds: float) -> str:
+        """Keep the evidence and say how the probes ended."""
+        evidence = self.probing.evidence()
+        outcome.keep_evidence(evidence)
+        return words.end_of_probes(reason, evidence, seconds)
+
+    def settle(self, chart: LiveChart, evidence: Evidence | None) -> None:
+        """Draw the evidence that is kept: the earlier dots, where these probes ended without a result."""
+        if evidence is not None:
+            chart.probe(evidence)

@@ -1,14 +1,18 @@
-"""What the widget says: pure functions from results to sentences."""
+"""The sentences on the screen: pure functions from results to words."""
 
 from __future__ import annotations
 
 import math
 import traceback
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from ..results.evidence import Evidence
-from ..results.records import StepRecord
-from ..suggest.rules import Suggestion
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..results import Evidence, StepRecord
+    from ..schedule import Sweep
+    from ..suggest import Suggestion
+    from .kernel import Host
 
 _UNTOUCHED = "Model and optimizer are as before."
 
@@ -23,17 +27,17 @@ class Failure(TypedDict):
 
 
 def rate(lr: float) -> str:
-    """A learning rate in two digits: ``3.2e-03``."""
+    """Write a learning rate in two digits: `3.2e-03`."""
     return f"{lr:.1e}"
 
 
 def plain(value: float | str) -> str:
-    """A number as one would type it: ``1e-07``, ``0.01``, ``10``; a name in quotes."""
+    """Write a number as one would type it, `1e-07`, `0.01`, `10`; a name in quotes."""
     return repr(value) if isinstance(value, str) else f"{value:g}"
 
 
 def progress(where: str, step: StepRecord | None, steps_left: int, steps_per_second: float | None) -> str:
-    """The line above the chart: ``step 62 / 100 · lr 7.4e-03 · loss 1.83 · 41 steps/s · 1 s left``."""
+    """Write the line above the chart: `step 62 / 100 · lr 7.4e-03 · loss 1.83 · 41 steps/s · 1 s left`."""
     if step is None:
         return where
     parts = [where, f"lr {rate(step.lr)}", f"loss {step.loss:.4g}"]
@@ -43,29 +47,29 @@ def progress(where: str, step: StepRecord | None, steps_left: int, steps_per_sec
 
 
 def place(step: int, num_steps: int) -> str:
-    """Where a test is."""
+    """Say how far a test of one sweep is."""
     return f"step {step} / {num_steps}"
 
 
 def repeat_place(repeat: int, repeats: int, step: int, num_steps: int) -> str:
-    """Where a test of several sweeps is."""
+    """Say how far a test of several sweeps is."""
     return f"sweep {repeat} / {repeats} · {place(step, num_steps)}"
 
 
 def probe_place(count: int, step: int, max_steps: int) -> str:
-    """Where the probes are."""
+    """Say how far the probes are."""
     return f"probe {count} · step {step} of at most {max_steps}"
 
 
 def speed(steps_per_second: float) -> str:
-    """Steps a second, or seconds a step where a step takes longer than a second."""
+    """Write a speed in steps a second, or in seconds a step where a step takes longer than a second."""
     if steps_per_second >= 10:
         return f"{steps_per_second:.0f} steps/s"
     return f"{steps_per_second:.1f} steps/s" if steps_per_second >= 1 else f"{1 / steps_per_second:.1f} s a step"
 
 
 def duration(seconds: float) -> str:
-    """A time span, in the unit that one would say: ``8 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    """Write a time span in the units that one would say: `8 s`, `3 min 20 s`, `2 h 5 min`."""
     whole = math.ceil(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -75,23 +79,28 @@ def duration(seconds: float) -> str:
 
 
 def steps(count: int) -> str:
-    """``1 step``, ``2 steps``."""
+    """Count steps: `1 step`, `2 steps`."""
     return f"{count} step" if count == 1 else f"{count} steps"
 
 
+READY = "Ready."
+STEERING = {
+    "stop": "Stopping after this step.",
+    "pause": "Pausing after this step.",
+    "resume": "Running again.",
+}
 PAUSED = "Paused. The model is put back at the end of the test, not in a pause."
 
 
-def beginning(*, is_blocking: bool, host: str) -> str:
-    """One sentence while the test runs: how to stop it."""
+def beginning(*, is_blocking: bool, host: Host) -> str:
+    """Say that the test runs and, in a cell, how to stop it."""
     if not is_blocking:
         return "Running. The kernel stays free; do not train this model elsewhere until the end."
-    stop = "Runtime > Interrupt execution" if host == "colab" else "Stop, or interrupting the kernel,"
-    return f"Running in a cell. {stop} ends the test and keeps the curve."
+    return f"Running in a cell. {host.interrupt} ends the test and keeps the curve."
 
 
 def ending(stop_reason: str, last: StepRecord | None, num_steps: int, done: int, seconds: float) -> str:
-    """One sentence on how the test ended, after ``done`` steps of all sweeps, and what that means."""
+    """Say how the test ended, after `done` steps of all sweeps, and that the model is as before."""
     if last is None:
         return f"Stopped before the first step; there is nothing to show. {_UNTOUCHED}"
     at = f"step {last.step} of {num_steps} (lr {rate(last.lr)})"
@@ -112,7 +121,7 @@ OBSERVER_FAILED = "Done and kept, but code that observes the widget failed; see 
 
 
 def failure(error: BaseException, last: StepRecord | None) -> Failure:
-    """The error of the user's code: what it is, where in the sweep, what to do, and the full traceback."""
+    """Describe an error of the user's code: its message, its step, the remedy and the full traceback."""
     name = type(error).__name__
     notes = [str(note) for note in getattr(error, "__notes__", ())]
     after = f"It came right after step {last.step} (rate {rate(last.lr)})." if last else "It came in the first step."
@@ -133,13 +142,11 @@ def _hint(name: str) -> str:
 
 
 WHILE_RUNNING = "The suggestion comes when the test ends."
-WHILE_PROBING = (
-    "Short trainings from the same state show which rate is best; each dot is one; a cross has not come to its end."
-)
+WHILE_PROBING = "Short trainings from the same state show which rate is best. Each dot is one; a cross stopped early."
 
 
 def end_of_probes(stop_reason: str, evidence: Evidence, seconds: float) -> str:
-    """One sentence on how the probes ended, and what that means."""
+    """Say how the probes ended and at how many steps, and that the model is as before."""
     how = "Probed" if stop_reason == "completed" else "Stopped probing"
     if not evidence.runs:
         return f"{how}; nothing was tried. {_UNTOUCHED}"
@@ -147,57 +154,46 @@ def end_of_probes(stop_reason: str, evidence: Evidence, seconds: float) -> str:
     return f"{how}: {steps(evidence.num_steps)} at {rates} in {seconds:.1f} s. {_UNTOUCHED}"
 
 
-def before_run(start_lr: float, end_lr: float, num_steps: int, repeats: int) -> str:
-    """What stands where the suggestion will be."""
+def copied(variable: str, lr: float) -> str:
+    """Say that the notebook's variable has the rate."""
+    return f"The notebook's variable {variable} is now {rate(lr)}."
+
+
+def applied(rates: Sequence[float]) -> str:
+    """Say that the optimizer's groups have these rates, equal ones once."""
+    return f"The optimizer's learning rate is now {', '.join(dict.fromkeys(map(rate, rates)))}."
+
+
+def before_run(sweep: Sweep, repeats: int) -> str:
+    """Announce the steps and the rates of a run, in place of the suggestion."""
     often = "" if repeats == 1 else f"{repeats} times "
     return (
-        f"Run trains {often}for {steps(num_steps)} while the rate grows from {plain(start_lr)} to {plain(end_lr)}, "
+        f"Run trains {often}for {steps(sweep.num_steps)} while the rate grows from {plain(sweep.start_lr)} to "
+        f"{plain(sweep.end_lr)}, "
         "then puts the model back as it was and suggests a rate."
     )
 
 
 def sentence(text: str) -> str:
-    """A message as a sentence: a capital first, except for a Python name, and a full stop last."""
+    """Turn a message into a sentence: a capital first, except for a Python name, and a full stop last."""
     first = text.split(" ", 1)[0]
     start = text[:1] if "_" in first else text[:1].upper()
     return start + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def range_text(suggestion: Suggestion) -> str:
-    """The range around a suggestion and its confidence, as far as the rule knows them."""
+    """Write the range around a suggestion and its confidence, as far as the rule knows them."""
     low, high, confidence = suggestion.low, suggestion.high, suggestion.confidence
     has_range = low is not None and high is not None and rate(low) != rate(high)
     parts = [f"{rate(low)} … {rate(high)}"] if has_range and low is not None and high is not None else []
     return ", ".join([*parts, *([f"{confidence} confidence"] if confidence else [])])
 
 
-def code(start_lr: float, end_lr: float, num_steps: int, repeats: int, lr: float) -> str:
-    """The test and the choice as a script would write them."""
-    repeated = "" if repeats == 1 else f", repeats={repeats}"
-    return (
-        "from lr_widget import range_test\n\n"
-        "records = range_test(\n"
-        "    model, optimizer, loss_fn, train_data,\n"
-        f"    start_lr={plain(start_lr)}, end_lr={plain(end_lr)}, num_steps={num_steps}{repeated},\n"
-        ")\n"
-        f"lr = {rate(lr)}\n"
-        "for group in optimizer.param_groups:\n"
-        '    group["lr"] = lr\n'
-    )
-
-
-def summary(
-    start_lr: float,
-    end_lr: float,
-    num_steps: int,
-    repeats: int,
-    status: str,
-    lr: float | None,
-    suggestion: Suggestion | None,
-) -> str:
-    """The widget in one line, for where it cannot be shown."""
+def summary(sweep: Sweep, repeats: int, status: str, lr: float | None, suggestion: Suggestion | None) -> str:
+    """Describe the widget in one line, for where it cannot be shown."""
     often = "" if repeats == 1 else f" {repeats} times"
-    test = f"learning-rate range test, {plain(start_lr)} to {plain(end_lr)} in {steps(num_steps)}{often}, {status}"
+    bounds = f"{plain(sweep.start_lr)} to {plain(sweep.end_lr)}"
+    test = f"learning-rate range test, {bounds} in {steps(sweep.num_steps)}{often}, {status}"
     if lr is None:
         return f"LRFinderWidget({test}{f'; no suggestion: {suggestion.reason}' if suggestion else ''})"
     if suggestion is None or suggestion.lr != lr:

@@ -1,9 +1,9 @@
-"""What the engine costs, as ratios measured side by side in one run; prints Markdown tables.
+"""The cost of the engine, as ratios measured side by side in one run; prints Markdown tables.
 
-Run ``python -m tests.benchmarks.engine`` from the root of the checkout; about half a minute, on a CUDA device where
-there is one. ``OMP_NUM_THREADS=1`` makes the numbers steadier on a shared machine.
+Run `python -m tests.benchmarks.engine` from the root of the checkout; about half a minute, on a CUDA device where
+there is one. `OMP_NUM_THREADS=1` makes the numbers steadier on a shared machine.
 
-The first table is the time of a step of ``iter_range_test`` over that of the plain loop that a person would write; the
+The first table is the time of a step of `iter_range_test` over that of the plain loop that a person would write; the
 two take turns, and the median ratio of all turns counts, so that a busy moment of the machine hits both. The second is
 the time of taking a snapshot and of putting it back over that of one plain copy of the state (parameters, buffers,
 optimizer state), and the memory that both need at their peak over the size of the state (on the host it is a little
@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from lr_widget import iter_range_test
-from lr_widget.restore.snapshot import Snapshot
+from lr_widget.restore import Snapshot
 
 MIB = 2**20
 TURNS = 9

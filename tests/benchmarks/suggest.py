@@ -1,4 +1,4 @@
-"""How long a suggestion takes: `python -m tests.benchmarks.suggest`. Best of several calls, against fastai's valley."""
+"""The time of a suggestion, best of several calls, against fastai's valley: `python -m tests.benchmarks.suggest`."""
 
 from __future__ import annotations
 

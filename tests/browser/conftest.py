@@ -46,6 +46,7 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab server with settings and folders of its own."""
     root = tmp_path_factory.mktemp("notebooks")
     private = tmp_path_factory.mktemp("jupyter")
     port, token = _free_port(), secrets.token_hex(16)
@@ -53,7 +54,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         f"JUPYTER_{kind}_DIR": str(private / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")
     }
     environment |= {"JUPYTERLAB_SETTINGS_DIR": str(private / "settings"), "IPYTHONDIR": str(private / "ipython")}
-    # The kernels shall use the package that is tested, installed or not.
+    # The kernels import the package under test, whether it is installed or not.
     environment |= {"PYTHONPATH": str(Path(lr_widget.__file__).parents[1])}
     environment |= {"JUPYTERLAB_WORKSPACES_DIR": str(private / "workspaces")}
     news = private / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
@@ -87,8 +88,9 @@ def _wait_until_up(server: subprocess.Popen[bytes], url: str, log: Path) -> None
     raise AssertionError(f"JupyterLab was not up within {SERVER_START_S} s:\n{log.read_text()}")
 
 
-@pytest.fixture(scope="module")  # it runs an event loop in this thread, which other tests may not find there
+@pytest.fixture(scope="module")  # Playwright runs an event loop in this thread, which other tests must not find
 def browser() -> Iterator[Browser]:
+    """A Chromium without a window, from the system where it has one, else Playwright's."""
     from playwright.sync_api import sync_playwright
 
     found = next(
@@ -102,7 +104,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook]]:
-    """Opens a notebook of the given code cells in a browser window of its own."""
+    """A function that opens a notebook of code cells in a browser window of its own."""
     contexts = []
 
     def open_(cells: list[str], **options: Any) -> Notebook:

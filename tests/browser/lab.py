@@ -74,7 +74,7 @@ class Notebook:
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-OutputArea-output")
 
     def ask(self, expression: str) -> str:
-        """Evaluate an expression in the kernel, past the notebook's cells, and return its ``str``."""
+        """Evaluate an expression in the kernel, past the notebook's cells, and return its `str`."""
         return str(
             self.page.evaluate(
                 """async expression => {
@@ -92,15 +92,15 @@ class Notebook:
 
     @property
     def widget(self) -> Locator:
-        """The widget, which there must be one of."""
+        """The only widget on the page."""
         return self.page.locator(".lrw")
 
     def ref(self, name: str) -> Locator:
-        """A part of the widget."""
+        """The part of the widget with this `data-ref`."""
         return self.widget.locator(f'[data-ref="{name}"]')
 
     def curve_points(self) -> int:
-        """How many points the drawn smoothed curve has."""
+        """Count the points of the smoothed curve as it is drawn."""
         return int(
             self.page.evaluate(
                 """() => Math.max(0, ...[...document.querySelectorAll('.lrw .bqplot path.line')]
@@ -109,7 +109,7 @@ class Notebook:
         )
 
     def wait_for(self, condition: str, argument: Any = None) -> None:
-        """Wait until a JavaScript function gives a true answer."""
+        """Wait until a JavaScript function returns a true value."""
         self.page.wait_for_function(condition, arg=argument)
 
     def wait_for_note(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The widget in a real JupyterLab: what a person does, and what must come of it."""
+"""The widget in a real JupyterLab, used as a person uses it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def show(open_notebook: Open, *more: str, setup: str = SETUP, **options: object)
 
 
 def set_pace(notebook: Notebook, seconds_a_step: float) -> None:
-    """Quicken a run that shall end by itself. Until then it is so slow that also a busy machine acts in its middle."""
+    """Set the duration of a step; the slow default gives a busy machine time to act in the middle of a run."""
     notebook.ask(f"globals().update(seconds_a_step={seconds_a_step})")
 
 
@@ -154,7 +154,7 @@ def test_typed_values_and_sliders_reach_python_and_wrong_ones_do_not(open_notebo
         notebook.wait_for("() => document.querySelector('.lrw [data-ref=start_lr]').value === '0.0003'")
         enter("start_lr", "3e-4")
         enter("num_steps", "1.5")
-        notebook.wait_for_note("num_steps must be a whole number from 2 on, got 1.5")
+        notebook.wait_for_note("num_steps must be an integer, got 1.5 of type float; 100 is usual")
     enter("variable", "for")
     notebook.wait_for_note("cannot be the Python keyword 'for'")
     assert notebook.ask("f'{widget.start_lr} {widget.num_steps} {widget.variable}'") == "0.0003 42 rate"
@@ -183,7 +183,7 @@ def test_an_error_of_the_users_code_is_shown_as_text(open_notebook: Open) -> Non
 
 
 def test_a_run_in_a_cell_is_live_and_both_ways_to_interrupt_it_keep_the_curve(open_notebook: Open) -> None:
-    """While the kernel is busy with run(), the chart grows; Stop and Jupyter's Interrupt end it, not the cell's rest."""
+    """While the kernel is busy with run(), the chart grows; Stop and Jupyter's Interrupt end the test, not the cell."""
     cell = "records = widget.run(); time.sleep(1.5); print(records.stop_reason, len(records), fingerprint() == before)"
     notebook = show(open_notebook, cell, cell)
     notebook.run_cell(2)
@@ -295,7 +295,7 @@ def test_a_reloaded_page_and_a_second_view_show_the_same(open_notebook: Open) ->
 
 
 def test_a_kernel_that_dies_in_the_middle_leaves_a_readable_widget(open_notebook: Open) -> None:
-    """The curve stays and the widget says that nobody answers; the cells run again as usual."""
+    """The curve stays, and the widget says that no kernel is connected."""
     notebook = show(open_notebook)
     pid = int(notebook.ask("__import__('os').getpid()"))
     notebook.ref("start").click()
@@ -306,7 +306,7 @@ def test_a_kernel_that_dies_in_the_middle_leaves_a_readable_widget(open_notebook
 
 
 def test_a_saved_notebook_opened_without_its_kernel_shows_the_result(open_notebook: Open) -> None:
-    """The chart is drawn as before, curves and axes on one another, with the suggestion and a word that nobody answers."""
+    """The chart is drawn as before, curves on their axes, with the suggestion and a note that no kernel is connected."""
     notebook = show(open_notebook)
     set_pace(notebook, 0.01)
     notebook.ref("start").click()
@@ -324,7 +324,7 @@ def test_a_saved_notebook_opened_without_its_kernel_shows_the_result(open_notebo
     notebook.wait_for("() => document.querySelectorAll('.lrw .bqplot .axis .tick').length >= 10")
     assert notebook.ref("suggested").inner_text() == suggested
     assert notebook.page.evaluate(CURVE_IN_ITS_CHART) == pytest.approx(before, abs=2)
-    # The setting is the server's: the next test shall find it off again.
+    # The server keeps this setting, so it is switched off again for the next test.
     notebook.command("@jupyter-widgets/jupyterlab-manager:saveWidgetState")
     notebook.page.wait_for_timeout(500)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lr_widget import NoSuggestionError, Suggestion, probe, range_test
-from lr_widget.engine.probing import Probing, rate_of
+from lr_widget.engine.probing import Probing, make_probe_plan, rate_of
 from lr_widget.schedule import one_cycle
 
 from ..no_trace.endings import interrupting, lines_run
@@ -201,8 +201,8 @@ def test_probes_leave_no_trace(kind: str):
     def probing(**more: Any) -> Probing:
         optimizers = training.optimizers[0] if len(training.optimizers) == 1 else training.optimizers
         data = training.kind.data
-        options = {"train_step": step, "probe_steps": 8, "max_steps": 40, **more}
-        return Probing(training.kind.model, optimizers, None, data, 1e-3, **options)
+        plan = make_probe_plan(training.kind.model, optimizers, None, data, train_step=step)
+        return Probing(plan, 1e-3, **{"probe_steps": 8, "max_steps": 40, **more})
 
     def run(steps: Any) -> None:
         for _ in steps:

@@ -37,8 +37,10 @@ class _RaisingBackward(torch.autograd.Function):
         raise Boom("in backward")
 
 
-def sweep(training: Training, *, data: Any = None, on_loss: Callable[[int, Any], Any] | None = None, **options: Any):
-    """Return a range test of the training in which ``on_loss(call number from 1, loss)`` may change it or raise."""
+def sweep(
+    training: Training, *, data: Any = None, on_loss: Callable[[int, Any], Any] | None = None, **options: Any
+) -> Any:
+    """Return a range test of the training; `on_loss(call number from 1, loss)` may change the loss or raise."""
     kind, calls = training.kind, itertools.count(1)
 
     def step(model: Any, batch: Any) -> torch.Tensor:
@@ -100,7 +102,8 @@ def raising_forward(training: Training, luck: random.Random) -> None:
 
 def raising_backward(training: Training, luck: random.Random) -> None:
     at = luck.randint(1, 6)
-    _expect(Boom, training, on_loss=lambda call, loss: _RaisingBackward.apply(loss) if call == at else loss)
+    raising: Callable[[Any], Any] = _RaisingBackward.apply
+    _expect(Boom, training, on_loss=lambda call, loss: raising(loss) if call == at else loss)
 
 
 def raising_loader(training: Training, luck: random.Random) -> None:

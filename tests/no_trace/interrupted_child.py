@@ -1,4 +1,4 @@
-"""Runs range tests that another process interrupts, and looks after each whether anything has changed.
+"""Run range tests that another process interrupts, and check after each that nothing has changed.
 
 Started as a program with the number of interrupts and how many signals each of them is. It starts the process that
 sends them, tells it over a pipe when a test begins, and hears back when all signals of that test are out.
@@ -71,7 +71,7 @@ class Armed:
 
 
 def interrupted_once(armed: Armed, action: Callable[[], object], begun: int, sent: int) -> bool:
-    """Run the action, wait until the signals are out, and say whether one came while it ran."""
+    """Run the action, wait until the signals are out, and return True if one came while it ran."""
     is_done = False
     try:
         try:

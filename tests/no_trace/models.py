@@ -1,4 +1,4 @@
-"""Every kind of training that the engine must leave no trace in: models, their data and their steps; optimizers."""
+"""Every kind of training that the engine must leave no trace in: models, their data and their steps, optimizers."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ class Tied(nn.Module):
         self.out.weight = self.into.weight
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.out(torch.tanh(self.into(x) @ self.into.weight))
+        out: torch.Tensor = self.out(torch.tanh(self.into(x) @ self.into.weight))
+        return out
 
 
 def tied() -> Kind:
@@ -102,7 +103,7 @@ def weight_norm_new() -> Kind:
 
 
 class OldWeightNorm(nn.Module):
-    """The mechanism of the deprecated ``nn.utils.weight_norm``: a pre-hook rewrites a plain attribute."""
+    """The mechanism of the deprecated `nn.utils.weight_norm`: a pre-hook rewrites a plain attribute."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -154,7 +155,8 @@ class Recurrent(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y, state = self.lstm(x, self.carried)
         self.carried = tuple(s.detach() for s in state)
-        return self.out(y[:, -1])
+        out: torch.Tensor = self.out(y[:, -1])
+        return out
 
 
 def lstm() -> Kind:
@@ -174,7 +176,8 @@ def bf16() -> Kind:
 
 def sparse_embedding() -> Kind:
     def step(model: Any, batch: Any) -> torch.Tensor:
-        return (model(batch[1]) * batch[0].mean()).pow(2).sum()
+        loss: torch.Tensor = (model(batch[1]) * batch[0].mean()).pow(2).sum()
+        return loss
 
     return Kind(nn.Embedding(5, 4, sparse=True), step, _loader(6))
 
@@ -187,7 +190,8 @@ class Counter:
     """A plain object inside a model, such as an annealing schedule."""
 
     def __init__(self) -> None:
-        self.calls, self.seen = 0, []
+        self.calls = 0
+        self.seen: list[int] = []
 
     def count(self) -> float:
         self.calls += 1
@@ -199,8 +203,10 @@ class Unregistered(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.out = nn.Linear(6, 3)
-        self.mean, self.calls, self.seen, self.counts = torch.zeros(6), 0, [], np.zeros(3)
-        self.anneal, self.nested = Counter(), {"sums": [torch.zeros(6)]}
+        self.mean, self.calls, self.counts = torch.zeros(6), 0, np.zeros(3)
+        self.seen: list[int] = []
+        self.anneal = Counter()
+        self.nested: dict[str, Any] = {"sums": [torch.zeros(6)]}
         self.rng = np.random.default_rng(3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -210,7 +216,8 @@ class Unregistered(nn.Module):
         self.counts += 1
         self.nested["sums"][0].add_(x.sum(0))
         self.nested[f"call {self.calls}"] = self.calls
-        return self.out(x - 0.01 * self.mean) * (1 + self.anneal.count() + 0.1 * self.rng.random())
+        out: torch.Tensor = self.out(x - 0.01 * self.mean)
+        return out * (1 + self.anneal.count() + 0.1 * self.rng.random())
 
 
 def unregistered() -> Kind:
@@ -229,7 +236,8 @@ class Hooked(nn.Module):
             self.is_hooked = True
             self.out.weight.register_hook(lambda grad: grad * 0.5)
             self.out.register_forward_hook(lambda module, args, out: out * 1.1)
-        return self.out(x)
+        out: torch.Tensor = self.out(x)
+        return out
 
 
 def hooked() -> Kind:
@@ -244,10 +252,15 @@ def existing_grads() -> Kind:
 
 
 def compiled() -> Kind:
-    return _dense(torch.compile(nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.1), nn.Linear(8, 3)), backend="eager"))
+    compile_eagerly: Any = torch.compile(backend="eager")
+    return _dense(compile_eagerly(nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.1), nn.Linear(8, 3))))
 
 
 class Quantised(nn.Module):
+    codes: torch.Tensor
+    small: torch.Tensor
+    shared: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.out = nn.Linear(6, 3)
@@ -259,7 +272,8 @@ class Quantised(nn.Module):
         self.codes += 1
         self.small.copy_(x.mean(0))
         self.shared[:1] += 0.5
-        return self.out(x + self.small.float() + self.codes.float() * 0.1 + self.shared)
+        out: torch.Tensor = self.out(x + self.small.float() + self.codes.float() * 0.1 + self.shared)
+        return out
 
 
 def quantised() -> Kind:
@@ -267,6 +281,8 @@ def quantised() -> Kind:
 
 
 class Complex(nn.Module):
+    phase: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(6, 3, dtype=torch.complex64))
@@ -283,7 +299,11 @@ def complex_weights() -> Kind:
 
 
 class Rebinding(nn.Module):
-    """Replaces buffers and ``.data``, flips ``requires_grad``, adds a layer, writes to a buffer from a graph."""
+    """Replaces buffers and `.data`, flips `requires_grad`, adds a layer, writes to a buffer from a graph."""
+
+    average: torch.Tensor
+    hidden: torch.Tensor
+    frozen: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -298,7 +318,7 @@ class Rebinding(nn.Module):
         self.out.bias.data = self.out.bias.data.clone() + 0.01
         if not hasattr(self, "late"):
             self.late = nn.BatchNorm1d(3)
-        out = self.late(self.out(x - self.average))
+        out: torch.Tensor = self.late(self.out(x - self.average))
         if not self.hidden.is_leaf:
             self.hidden.detach_()
         self.hidden.copy_(out.mean(0))
@@ -354,7 +374,7 @@ _SPARSE = {"sgd", "adagrad", "sparse_adam"}
 
 
 def fits(kind: str, optimizer: str) -> bool:
-    """Say whether torch itself lets the optimizer train this kind."""
+    """Return True where torch itself lets the optimizer train this kind."""
     if kind == "sparse_embedding":
         return optimizer in _SPARSE
     if optimizer == "lbfgs":  # one parameter group, shapes known at the start, a model that a second pass leaves alone

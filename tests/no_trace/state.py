@@ -11,11 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-_REGISTRIES = {"_parameters", "_buffers", "_modules"}
-
 
 class Look:
-    """What some modules, optimizers and other objects look like at one moment, identity and storage included."""
+    """The looks of some modules, optimizers and other objects at one moment, identity and storage included."""
 
     def __init__(self, *things: Any) -> None:
         self._things = things
@@ -85,9 +83,9 @@ class Look:
         if nn.parameter.is_lazy(tensor):
             return
         yield f"{path} hooks", tuple(map(_hook_ids, (tensor._backward_hooks, tensor._post_accumulate_grad_hooks)))
-        if not tensor.is_sparse:
+        if tensor.layout is torch.strided:
             yield f"{path} storage", (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.storage_offset())
-            yield f"{path} writes", tensor._version
+        yield f"{path} writes", tensor._version
         yield f"{path} bytes", tensor_bytes(tensor)
         if tensor.is_leaf:
             yield from self._walk(f"{path}.grad", tensor.grad, above)
@@ -99,6 +97,8 @@ def tensor_bytes(tensor: torch.Tensor) -> bytes:
     tensor = tensor.detach().cpu()
     if tensor.is_sparse:
         return tensor_bytes(tensor._indices()) + tensor_bytes(tensor._values())
+    if tensor.layout is torch.sparse_csr:
+        return b"".join(map(tensor_bytes, (tensor.crow_indices(), tensor.col_indices(), tensor.values())))
     if tensor.is_quantized:
         tensor = tensor.int_repr()
     return tensor.resolve_conj().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()

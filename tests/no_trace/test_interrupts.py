@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from lr_widget.interrupts import uninterrupted
-
 from .endings import interrupted_at_line, lines_run, run, sweep
 from .models import Training
 from .state import Look, values
@@ -39,27 +37,6 @@ def test_an_interrupt_at_any_line_leaves_no_trace(first_line: int):
     went_on = training.train(10), values(*training.kind.modules)
     torch.manual_seed(1)
     assert went_on == (twin.train(10), values(*twin.kind.modules))
-
-
-def test_a_held_interrupt_takes_effect_after_the_block():
-    """Inside, Ctrl-C waits; at the end of the block it is raised, once."""
-    done = []
-    with pytest.raises(KeyboardInterrupt), uninterrupted():
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
-        done.append(True)
-    assert done == [True]
-
-
-def test_an_ignored_interrupt_stays_ignored():
-    """A program that ignores SIGINT goes on doing so after a held one."""
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with uninterrupted():
-            signal.raise_signal(signal.SIGINT)
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def test_a_test_runs_off_the_main_thread():

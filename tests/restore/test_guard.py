@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from typing import Any
+from weakref import ref
 
 import pytest
 import torch
@@ -12,7 +13,9 @@ from torch import nn
 
 from lr_widget import iter_range_test
 from lr_widget.errors import RestoreError
+from lr_widget.restore import Guard
 
+from ..no_trace.endings import interrupting, lines_run
 from ..no_trace.state import Look
 
 ANOTHER = "another range test is running on this model or its optimizer, .*; let that one end, or stop it"
@@ -64,7 +67,7 @@ def test_tests_of_two_models_may_take_turns():
 
 
 def test_of_many_threads_one_runs():
-    """Eight threads that start at once: one test runs, seven are refused, and the weights are what they were."""
+    """Eight threads that start at once: one test runs, seven are refused, and the weights are as before."""
     session, barrier, ends = Session(), threading.Barrier(8), []
     weight = session.model.weight.clone()
     is_refused = threading.Event()
@@ -159,7 +162,7 @@ def test_a_test_that_has_ended_blocks_no_other(end: Any):
 
 
 def test_the_users_exception_comes_out_with_a_note_where_restoring_fails():
-    """ZeroDivisionError stays ZeroDivisionError; its notes name the step and what could not be put back."""
+    """ZeroDivisionError stays ZeroDivisionError; its notes name the step and the object that could not be put back."""
     session = Session()
 
     def fail(out: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -233,3 +236,123 @@ def test_a_stop_iteration_of_the_users_is_an_error_that_says_so(by: str):
     assert isinstance(caught.value.__cause__, StopIteration)
     if hook is not None:
         hook.remove()
+
+
+# --- two nested finally ----------------------------------------------------------------------------------------------
+
+
+class Counted:
+    """Stands for a snapshot, and counts its restores."""
+
+    restores = 0
+
+    def restore(self) -> None:
+        self.restores += 1
+
+    def forget(self) -> None:
+        pass
+
+
+def run_guarded(guard: Guard, ends: tuple[str, ...]) -> None:
+    try:
+        guard.begin()
+    finally:
+        finish(guard, ends)
+
+
+def finish(guard: Guard, ends: tuple[str, ...]) -> None:
+    try:
+        getattr(guard, ends[0])()
+    finally:
+        if ends[1:]:
+            finish(guard, ends[1:])
+
+
+def lines_that_leave_a_trace(*ends: str) -> list[int]:
+    """Interrupt a guard once at each line; return the lines that leave it unrestored or with its claim."""
+
+    taken: list[Counted] = []
+
+    def guard(claimed: object) -> Guard:
+        def take() -> Any:
+            taken.append(Counted())
+            return taken[-1]
+
+        return Guard(take, lambda: None, [claimed])
+
+    total, found = lines_run(lambda: run_guarded(guard(object()), ends)), []
+    for line in range(total):
+        taken.clear()
+        claimed = object()
+        interrupted = guard(claimed)
+        with pytest.raises(KeyboardInterrupt, match="at a line"), interrupting(line):
+            run_guarded(interrupted, ends)
+            raise KeyboardInterrupt("at a line after the last")
+        is_restored = not taken or taken[0].restores > 0
+        try:
+            run_guarded(guard(claimed), ("put_back", "end"))
+        except RuntimeError:
+            is_restored = False
+        if not is_restored:
+            found.append(line)
+    return found
+
+
+def test_an_interrupt_at_any_line_of_the_guard():
+    """Be it in the first `finally` or in the second, the snapshot is restored and the claim is over."""
+    assert lines_that_leave_a_trace("put_back", "end") == []
+
+
+@pytest.mark.parametrize("end", ["put_back", "end"])
+def test_one_finally_alone_is_not_enough(end: str):
+    """An interrupt at one of its lines would leave the model trained, and claimed for good."""
+    assert lines_that_leave_a_trace(end)
+
+
+# --- what a guard leaves behind --------------------------------------------------------------------------------------
+
+
+def test_a_failed_test_is_freed_at_once():
+    """No circle holds the model's frame when its exception is dropped: a GPU's memory does not wait for the collector."""
+
+    class Model:
+        pass
+
+    def run() -> None:
+        model, guard = Model(), Guard(Counted, lambda: None, [])  # type: ignore[arg-type,return-value]
+        weak.append(ref(model))
+        try:
+            try:
+                guard.begin()
+                raise ZeroDivisionError("by the user")
+            except BaseException as error:
+                guard.failure = error
+                raise
+            finally:
+                guard.put_back()
+        finally:
+            guard.end()
+
+    weak: list[ref[Model]] = []
+    gc.disable()
+    try:
+        with pytest.raises(ZeroDivisionError, match="by the user") as caught:
+            run()
+        del caught
+        assert weak[0]() is None
+    finally:
+        gc.enable()
+
+
+def test_a_mode_that_a_load_leaves_on_is_off_again():
+    """A load_state_dict that is interrupted in its no_grad() block switches no gradients off."""
+
+    class Leaving(Broken):
+        def load_state_dict(self, state: dict[str, Any]) -> None:
+            torch.set_grad_enabled(False)
+            torch.autocast("cpu").__enter__()
+
+    session = Session()
+    before = Look(session.model)
+    list(session.sweep(also_restore=[Leaving()]))
+    before.assert_unchanged("after a load that leaves modes on")

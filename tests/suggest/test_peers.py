@@ -1,9 +1,13 @@
+"""The rules of other finders: their own published cases, and answers worked out by hand."""
+
+from __future__ import annotations
+
 import math
 
 import numpy as np
 import pytest
 
-from lr_widget.suggest import peers as rules
+from lr_widget.suggest import peers
 from lr_widget.suggest.peers import PEERS
 
 
@@ -20,13 +24,13 @@ def original_valley(lrs: list[float], losses: list[float]) -> float:
 def test_ignite_agrees_with_its_own_published_case():
     """From ignite's test_lr_suggestion_single_param_group: a parabola against linear rates gives 0.110909089."""
     losses, lrs = np.linspace(-5.0, 5.0, num=100) ** 2 + 0.05, np.linspace(0.01, 10, num=100)
-    assert rules.steepest_step_before_minimum(lrs, losses) == pytest.approx(0.110909089)
+    assert peers.steepest_step_before_minimum(lrs, losses) == pytest.approx(0.110909089)
 
 
 def test_lightning_agrees_with_its_own_published_case():
     """From Lightning's test_gradient_correctness: the sine falls steepest at pi."""
     lrs = np.linspace(0, 2 * math.pi, 1000)
-    assert rules.steepest_in_rate(lrs[2:-2], np.sin(lrs)[2:-2]) == pytest.approx(math.pi, abs=1e-2)
+    assert peers.steepest_in_rate(lrs[2:-2], np.sin(lrs)[2:-2]) == pytest.approx(math.pi, abs=1e-2)
 
 
 def test_lightning_is_not_altered_by_a_nan_at_the_end():
@@ -39,7 +43,7 @@ def test_lightning_is_not_altered_by_a_nan_at_the_end():
 
 def test_ignite_has_no_answer_where_the_lowest_loss_is_among_the_first_two():
     """Ignite raises there: the curve should be somehow U-shaped."""
-    assert rules.steepest_step_before_minimum(np.arange(1.0, 6.0), np.array([2.0, 1.0, 3.0, 4.0, 5.0])) is None
+    assert peers.steepest_step_before_minimum(np.arange(1.0, 6.0), np.array([2.0, 1.0, 3.0, 4.0, 5.0])) is None
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -47,7 +51,7 @@ def test_valley_finds_the_same_as_comparing_all_pairs(seed: int):
     """Patience sorting gives the same lengths, with ties, walks and noise."""
     rng = np.random.default_rng(seed)
     lrs, losses = np.logspace(-7, 1, 60), np.round(np.cumsum(rng.normal(-0.1, 1, 60)), seed % 3)
-    assert rules.longest_valley(lrs, losses) == original_valley(lrs.tolist(), losses.tolist())
+    assert peers.longest_valley(lrs, losses) == original_valley(lrs.tolist(), losses.tolist())
 
 
 def test_slide_stops_where_the_slopes_fifteen_steps_apart_agree():
@@ -55,28 +59,38 @@ def test_slide_stops_where_the_slopes_fifteen_steps_apart_agree():
     losses = np.concatenate([np.zeros(30), 0.01 * np.arange(1, 21) ** 2.0])
     lrs = np.logspace(-4, 0, 50)
     # The slope is 0.005 at point 29 and at least 0.02 after it: the window at 14 … 29 is the first still one.
-    assert rules.slide(lrs, losses) == lrs[15]
+    assert peers.slide(lrs, losses) == lrs[15]
 
 
 def test_slide_answers_with_the_first_rate_when_it_never_stops():
     """An accelerating curve has other slopes at both ends of every window."""
     lrs = np.logspace(-4, 0, 50)
-    assert rules.slide(lrs, np.arange(50) ** 2.0) == lrs[0]
+    assert peers.slide(lrs, np.arange(50) ** 2.0) == lrs[0]
 
 
 def test_minimum_is_a_tenth_of_the_lowest_points_rate():
     """The lowest of three is at 1."""
-    assert rules.tenth_of_minimum(np.array([0.1, 1.0, 10.0]), np.array([3.0, 2.0, 4.0])) == 0.1
+    assert peers.tenth_of_minimum(np.array([0.1, 1.0, 10.0]), np.array([3.0, 2.0, 4.0])) == 0.1
 
 
 def test_steep_takes_the_left_of_the_two_neighbours():
     """Between 1e-2 and 1e-1 the loss falls by 3, elsewhere by 1."""
-    assert rules.steepest_pair(np.array([1e-3, 1e-2, 1e-1, 1.0]), np.array([9.0, 8.0, 5.0, 4.0])) == 1e-2
+    assert peers.steepest_pair(np.array([1e-3, 1e-2, 1e-1, 1.0]), np.array([9.0, 8.0, 5.0, 4.0])) == 1e-2
 
 
 def test_torch_lr_finder_takes_the_largest_fall_a_step():
     """Central differences of 9, 8, 5, 1 are -1, -2, -3.5, -4."""
-    assert rules.steepest_step(np.array([1e-3, 1e-2, 1e-1, 1.0]), np.array([9.0, 8.0, 5.0, 1.0])) == 1.0
+    assert peers.steepest_step(np.array([1e-3, 1e-2, 1e-1, 1.0]), np.array([9.0, 8.0, 5.0, 1.0])) == 1.0
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.95])
+def test_the_plain_average_starts_at_the_first_loss(beta: float):
+    """The recursion of torch-lr-finder and ignite, step by step."""
+    losses = np.random.default_rng(0).normal(size=200)
+    expected = [losses[0]]
+    for loss in losses[1:]:
+        expected.append(beta * expected[-1] + (1 - beta) * loss)
+    assert peers.plain_average(losses, beta) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", PEERS)

@@ -11,14 +11,14 @@ X = np.linspace(-7, 1, 161)
 
 
 def bent(x: np.ndarray, start: float, bottom: float, edge: float) -> tuple[np.ndarray, np.ndarray]:
-    """Losses of 1 that fall to 0 between two corners and explode after a third; and whether they exploded."""
+    """Losses of 1 that fall to 0 between two corners and explode after a third; and a mask of the exploded ones."""
     is_exploded = x > edge + 1e-9
     return np.where(is_exploded, 1.0, np.interp(x, [start, bottom], [1, 0])), is_exploded
 
 
 @pytest.mark.parametrize("corners", [(-5.0, -3.0, -1.0), (-7.0, -5.0, -1.0), (-3.0, -1.0, -0.8), (-6.0, -1.0, 0.0)])
 def test_the_corners_of_a_bent_line_are_found(corners: tuple[float, float, float]):
-    """To within a place of the grid, which is 0.2 decades here."""
+    """To within a place of the grid, 0.2 decades here."""
     shapes = fit_shapes(X, *bent(X, *corners))
     for found, true in zip((shapes.start, shapes.bottom, shapes.edge), corners, strict=True):
         mean, deviation = shapes.mean_and_deviation(found)
@@ -27,7 +27,7 @@ def test_the_corners_of_a_bent_line_are_found(corners: tuple[float, float, float
 
 
 def test_noise_makes_the_corners_uncertain_not_wrong():
-    """The true bottom lies within two standard deviations for nearly all seeds, which grow with the noise."""
+    """The true bottom lies within two standard deviations for nearly all seeds; these grow with the noise."""
     deviations = []
     for noise in (0.05, 0.3):
         errors = []

@@ -1,10 +1,9 @@
-"""Every form of training data, and its wrong twin."""
+"""Every form of training data, and its wrong twin; sweeps one after another, with workers and without."""
 
 from __future__ import annotations
 
-from collections import OrderedDict, UserDict, defaultdict, namedtuple
-from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+import multiprocessing
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -13,11 +12,12 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from lr_widget.training.batches import Batches
-from lr_widget.training.devices import to_device
+from lr_widget.training.batches import Batches, takes_options
 
 
 class Squares(Dataset[tuple[float, float]]):
+    """Ten numbers and their squares."""
+
     def __len__(self) -> int:
         return 10
 
@@ -28,6 +28,8 @@ class Squares(Dataset[tuple[float, float]]):
 
 
 class Stream(IterableDataset[tuple[float, float]]):
+    """Three samples, one after another."""
+
     def __iter__(self) -> Iterator[tuple[float, float]]:
         return iter([(1.0, 1.0), (2.0, 4.0), (3.0, 9.0)])
 
@@ -43,20 +45,24 @@ class DuckDataset:
 
 
 def inputs_of(batches: Batches, count: int) -> list[list[float]]:
+    """Return the inputs of the first batches."""
     return [batch[0].tolist() for batch in islice(iter(batches), count)]
 
 
 def test_a_short_loader_starts_over() -> None:
+    """Five batches of a loader of three are its three and the first two again."""
     loader = DataLoader(Squares(), batch_size=4)
     assert inputs_of(Batches(loader), 5) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9], [0, 1, 2, 3], [4, 5, 6, 7]]
 
 
 def test_a_dataset_is_loaded_with_the_given_options() -> None:
+    """Batches of five in order, as `dataloader_options` say."""
     options = {"batch_size": 5, "shuffle": False}
     assert inputs_of(Batches(Squares(), options), 3) == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [0, 1, 2, 3, 4]]
 
 
 def test_a_dataset_is_shuffled_in_batches_of_32_by_default() -> None:
+    """Ten samples are one batch, in another order."""
     torch.manual_seed(0)
     [first] = inputs_of(Batches(Squares()), 1)
     assert first != sorted(first)
@@ -64,19 +70,23 @@ def test_a_dataset_is_shuffled_in_batches_of_32_by_default() -> None:
 
 
 def test_a_stream_of_samples_is_batched_without_shuffling() -> None:
+    """An IterableDataset comes in its own order."""
     assert inputs_of(Batches(Stream(), {"batch_size": 2}), 3) == [[1, 2], [3], [1, 2]]
 
 
 def test_a_dataset_by_its_methods_is_batched_too() -> None:
+    """`__len__` and `__getitem__` do, without the base class."""
     assert inputs_of(Batches(DuckDataset(), {"batch_size": 3, "shuffle": False}), 1) == [[0, 1, 2]]
 
 
 def test_a_sampler_in_the_options_replaces_shuffling() -> None:
+    """DataLoader would refuse both together."""
     assert inputs_of(Batches(Squares(), {"sampler": [3, 1], "batch_size": 2}), 1) == [[3, 1]]
     assert inputs_of(Batches(Squares(), {"batch_sampler": [[3, 1], [2]]}), 2) == [[3, 1], [2]]
 
 
 def test_a_pair_of_tensors_is_shuffled_and_kept_together() -> None:
+    """Each input keeps its target."""
     torch.manual_seed(0)
     x = torch.arange(64.0)
     inputs, targets = next(iter(Batches((x, 2 * x))))
@@ -86,11 +96,13 @@ def test_a_pair_of_tensors_is_shuffled_and_kept_together() -> None:
 
 
 def test_a_list_of_batches_is_walked_over_and_over() -> None:
+    """Five batches of a list of two."""
     batches = [(torch.zeros(1), 0), (torch.ones(1), 1)]
     assert [label for _, label in islice(iter(Batches(batches)), 5)] == [0, 1, 0, 1, 0]
 
 
 def test_a_one_shot_iterator_ends_when_it_ends() -> None:
+    """It cannot start over, and says so."""
     batches = Batches(iter([(torch.zeros(1), 0), (torch.ones(1), 1)]))
     assert batches.is_one_shot
     assert [label for _, label in batches] == [0, 1]
@@ -140,11 +152,14 @@ def test_a_one_shot_iterator_ends_when_it_ends() -> None:
 def test_data_of_a_wrong_form_is_refused_with_a_remedy(
     data: Any, options: dict[str, Any] | None, error: type[Exception], message: str
 ) -> None:
+    """The error has the rule, the value and the remedy."""
     with pytest.raises(error, match=message):
         Batches(data, options)
 
 
 def test_an_iterable_that_turns_out_empty_is_refused_at_its_first_pass() -> None:
+    """It has no length to see it by before."""
+
     class Empty:
         def __iter__(self) -> Iterator[Any]:
             return iter(())
@@ -153,83 +168,124 @@ def test_an_iterable_that_turns_out_empty_is_refused_at_its_first_pass() -> None
         next(iter(Batches(Empty())))
 
 
-def test_batches_of_every_nesting_move_to_the_device() -> None:
-    pair = namedtuple("pair", "inputs targets")
-    batch = {"a": [torch.zeros(1), (torch.ones(1), "text")], "b": pair(torch.zeros(2), 3)}
-    moved = to_device(batch, torch.device("meta"))
-    assert moved["a"][0].device.type == moved["a"][1][0].device.type == moved["b"].inputs.device.type == "meta"
-    assert (moved["a"][1][1], moved["b"].targets, type(moved["b"])) == ("text", 3, pair)
+def test_options_are_for_data_that_a_loader_is_made_for() -> None:
+    """Datasets and tensors take them; loaders and lists of batches are loaded already."""
+    assert all(takes_options(data) for data in (Squares(), Stream(), DuckDataset(), (torch.zeros(2), torch.zeros(2))))
+    assert not any(takes_options(data) for data in (DataLoader(Squares()), [(1, 2)], iter([(1, 2)])))
 
 
-def test_without_a_device_the_batch_itself_comes_back() -> None:
-    batch = (torch.zeros(1), np.zeros(1))
-    assert to_device(batch, None) is batch
+def test_only_an_iterator_is_refused_where_data_must_start_over() -> None:
+    """The error names the data, its type and the reason."""
+    with pytest.raises(
+        TypeError, match=r"val_data is a one-shot iterator \(list_iterator\), but it is evaluated twice;"
+    ):
+        Batches(iter([(1, 2)]), None, "val_data").refuse_one_shot("it is evaluated twice")
+    Batches([(1, 2)]).refuse_one_shot("it is evaluated twice")
 
 
-class Named(UserDict):  # type: ignore[type-arg]
-    pass
+# --- several sweeps one after another --------------------------------------------------------------------------------
+
+WORKERS: dict[str, Any] = {"batch_size": 4, "num_workers": 2}
+IN_ORDER = [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
-class Frozen(Mapping[str, Any]):
-    """A mapping that nothing can be written to."""
-
-    def __init__(self, **items: Any) -> None:
-        self.items_of_it = items
-
-    def __getitem__(self, key: str) -> Any:
-        return self.items_of_it[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.items_of_it)
-
-    def __len__(self) -> int:
-        return len(self.items_of_it)
+def workers() -> int:
+    return len(multiprocessing.active_children())
 
 
-class Sharing(Frozen, MutableMapping[str, Any]):
-    """A mapping whose plain copy shares its items with the original."""
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.items_of_it[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.items_of_it[key]
+@pytest.fixture
+def _no_worker_is_left() -> Iterator[None]:
+    assert workers() == 0
+    yield
+    assert workers() == 0
 
 
-@dataclass(frozen=True)
-class Sample:
-    x: torch.Tensor
-    name: str
-    doubled: torch.Tensor = field(init=False)
+@pytest.mark.usefixtures("_no_worker_is_left")
+@pytest.mark.parametrize("persistent", [False, True])
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_persistent_workers_are_new_in_every_sweep(is_loaded: bool, persistent: bool) -> None:
+    """Sweeps that end in the middle of a pass, at its end and in the next one each begin with the first batch."""
+    options = {**WORKERS, "shuffle": False, "persistent_workers": persistent}
+    batches = Batches(DataLoader(Squares(), **options)) if is_loaded else Batches(Squares(), options)
+    for count in (1, 3, 4, 2):
+        steps = iter(batches)
+        assert [next(steps)[0].tolist() for _ in range(count)] == (IN_ORDER + IN_ORDER)[:count]
+        assert workers() == 2
+        batches.close()
+        assert workers() == 0  # while the steps are still held, as by a traceback
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "doubled", 2 * self.x)
+
+@pytest.mark.usefixtures("_no_worker_is_left")
+def test_validation_with_persistent_workers_goes_on_after_a_sweep() -> None:
+    """A pass, a closed sweep and two passes: each has all batches."""
+    batches = Batches(DataLoader(Squares(), **WORKERS, persistent_workers=True), None, "val_data")
+    for _ in range(2):
+        for _ in range(2):
+            assert [batch[0].tolist() for batch in batches.one_pass()] == IN_ORDER
+        batches.close()
+        batches.close()  # once more, as after an interrupt
+        assert workers() == 0
+
+
+@pytest.mark.usefixtures("_no_worker_is_left")
+def test_persistent_workers_of_the_user_go_on_between_sweeps() -> None:
+    """The user's own epoch is in the middle while two sweeps come and go, and ends with its other batches."""
+    loader = DataLoader(Squares(), **WORKERS, persistent_workers=True)
+    epoch, batches = iter(loader), Batches(loader)
+    seen = [next(epoch)[0].tolist()]
+    for _ in range(2):
+        assert inputs_of(batches, 2) == IN_ORDER[:2]
+        batches.close()
+        assert workers() == 2
+    assert [*seen, *(batch[0].tolist() for batch in epoch)] == IN_ORDER
+    assert [batch[0].tolist() for batch in loader] == IN_ORDER
+    loader._iterator._shutdown_workers()
+
+
+class Wrapper:
+    """Hands out the iterator of a loader, as a user's own class around one may."""
+
+    def __init__(self, loader: DataLoader[Any]) -> None:
+        self.loader = loader
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.loader)
+
+
+@pytest.mark.usefixtures("_no_worker_is_left")
+def test_persistent_workers_behind_a_wrapper_are_the_users() -> None:
+    """Shut down, they would leave the user's loader with an iterator that yields nothing any more."""
+    wrapper = Wrapper(DataLoader(Squares(), **WORKERS, persistent_workers=True))
+    assert [batch[0].tolist() for batch in wrapper] == IN_ORDER
+    batches = Batches(wrapper)
+    for _ in range(2):
+        assert inputs_of(batches, 2) == IN_ORDER[:2]
+        batches.close()
+    assert [batch[0].tolist() for batch in wrapper] == IN_ORDER
+    wrapper.loader._iterator._shutdown_workers()
+
+
+@pytest.mark.usefixtures("_no_worker_is_left")
+def test_other_workers_behind_a_wrapper_end_with_the_sweep() -> None:
+    """Nobody else has their iterator."""
+    batches = Batches(Wrapper(DataLoader(Squares(), **WORKERS)))
+    for _ in range(2):
+        steps = iter(batches)
+        assert next(steps)[0].tolist() == IN_ORDER[0]
+        assert workers() == 2
+        batches.close()
+        assert workers() == 0
 
 
 @pytest.mark.parametrize(
-    ("make", "kind"),
-    [
-        (dict, dict),
-        (OrderedDict, OrderedDict),
-        (lambda **items: defaultdict(list, items), defaultdict),
-        (Named, Named),
-        (Frozen, dict),
-        (Sharing, dict),
-    ],
+    ("make", "rest"),
+    [(list, [[0.0], [1.0]]), (lambda items: (item for item in items), [[2.0], [3.0]])],
+    ids=["list", "generator"],
 )
-def test_a_mapping_moves_keeps_its_type_and_is_not_changed(make: Any, kind: type) -> None:
-    """Its tensors are on the device; the batch itself, which the next epoch may use again, is as it was."""
-    batch = make(a=torch.zeros(1), b="text")
-    moved = to_device(batch, torch.device("meta"))
-    assert (type(moved), moved["a"].device.type, moved["b"]) == (kind, "meta", "text")
-    assert batch["a"].device.type == "cpu"
-    assert getattr(moved, "default_factory", list) is list
-
-
-def test_a_dataclass_moves_with_all_its_fields() -> None:
-    """Frozen or not, with fields that it computes by itself."""
-    sample = Sample(torch.ones(1), "one")
-    moved = to_device([sample, Sample], torch.device("meta"))
-    assert (moved[0].x.device.type, moved[0].doubled.device.type, moved[0].name) == ("meta", "meta", "one")
-    assert moved[1] is Sample
-    assert sample.x.device.type == "cpu"
+def test_a_sweep_after_another_starts_over_and_a_generator_goes_on(make: Any, rest: list[list[float]]) -> None:
+    """A list begins anew; a generator of the user's is not closed with the sweep and goes on at its place."""
+    data: Iterable[Any] = make([(torch.tensor([float(index)]), 0) for index in range(4)])
+    batches = Batches(data)
+    assert inputs_of(batches, 2) == [[0.0], [1.0]]
+    batches.close()
+    assert inputs_of(batches, 2) == rest

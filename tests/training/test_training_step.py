@@ -1,29 +1,142 @@
-"""Updates that ask for more than one backward pass: several losses, closures; groups that are replaced; modes."""
+"""One update out of several batches or losses, clipped or not: same losses and weights as a loop by hand."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from lr_widget import iter_range_test
+from lr_widget.training.training_step import checked_norm, checked_scaler
 
-BATCH = (torch.tensor([[1.0], [3.0]]), torch.zeros(2, 1))
-SWEEP: dict[str, Any] = {"num_steps": 2, "start_lr": 0.1, "end_lr": 0.2, "schedule": "linear", "diverge_factor": None}
+from .helpers import (
+    BATCH,
+    TWO_STEPS,
+    assert_different,
+    assert_same,
+    bare_loop,
+    batches,
+    mse,
+    net,
+    one_weight,
+    sgd,
+    supervised,
+    swept,
+)
+
+# --- accumulation ----------------------------------------------------------------------------------------------------
 
 
-def scale(start: float = 1.0) -> nn.Linear:
-    """One weight w: the output for the input x is w·x."""
-    model = nn.Linear(1, 1, bias=False)
-    nn.init.constant_(model.weight, start)
-    return model
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 
 
-def sgd(model: nn.Module, **options: Any) -> torch.optim.Optimizer:
-    return torch.optim.SGD(model.parameters(), lr=1.0, **options)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_accumulated_micro_batches_update_as_one_large_batch_does(name: str, clip: float | None) -> None:
+    """Four micro-batches of 4 give the loss and the update of one batch of 16, clipped or not."""
+    micro = batches(8)
+    large = [tuple(torch.cat(parts) for parts in zip(*micro[begin : begin + 4])) for begin in (0, 4)]
+    model, twin, bare = net(), net(), net()
+    accumulated = swept(
+        model, OPTIMIZERS[name](model.parameters(), lr=0.1), mse, micro, accumulation_steps=4, max_grad_norm=clip
+    )
+    at_once = swept(twin, OPTIMIZERS[name](twin.parameters(), lr=0.1), mse, large, max_grad_norm=clip)
+    by_hand = bare_loop(bare, OPTIMIZERS[name](bare.parameters(), lr=0.1), supervised(bare), large, clip=clip)
+    assert_same(accumulated, at_once, rel=1e-9)
+    assert_same(accumulated, by_hand, rel=1e-9)
+
+
+def test_the_loss_on_record_is_the_mean_over_the_micro_batches_by_hand() -> None:
+    """Losses of 1, 2 and 6 times the weight make a record of 3 times the weight, before the update."""
+    model = nn.ParameterList([nn.Parameter(torch.tensor(2.0).double())])
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    sweep = iter_range_test(
+        model,
+        optimizer,
+        None,
+        [1.0, 2.0, 6.0],
+        train_step=lambda model, batch: model[0] * batch,
+        accumulation_steps=3,
+        schedule=lambda step: 0.1,
+        num_steps=3,
+        diverge_factor=None,
+    )
+    seen = [(record.loss, model[0].item()) for record in sweep]
+    # the gradient is the mean 3 in every step: 2 → 1.7 → 1.4 → 1.1
+    assert seen == [pytest.approx(pair) for pair in [(6.0, 1.7), (5.1, 1.4), (4.2, 1.1)]]
+
+
+def test_accumulation_runs_across_the_end_of_the_data() -> None:
+    """With three batches and two a step, the second step takes the last and the first, as a cycling loop does."""
+    model, bare = net(), net()
+    curve = swept(model, torch.optim.SGD(model.parameters(), lr=0.1), mse, batches(3), accumulation_steps=2)
+    expected = bare_loop(
+        bare, torch.optim.SGD(bare.parameters(), lr=0.1), supervised(bare), batches(3), accumulation_steps=2
+    )
+    assert_same(curve, expected)
+
+
+def test_gradients_from_before_do_not_leak_into_the_first_step() -> None:
+    """Old gradients are not added to the first one of the test, and are there again afterwards."""
+    model, bare = net(), net()
+    mse(model(batches()[0][0]), batches()[0][1]).backward()
+    before = [p.grad.clone() for p in model.parameters()]
+    curve = swept(model, torch.optim.SGD(model.parameters(), lr=0.1), mse, batches())
+    assert_same(curve, bare_loop(bare, torch.optim.SGD(bare.parameters(), lr=0.1), supervised(bare), batches()))
+    assert [p.grad.tolist() for p in model.parameters()] == [grad.tolist() for grad in before]
+
+
+# --- clipping --------------------------------------------------------------------------------------------------------
+
+
+def test_a_clipped_gradient_moves_the_weights_by_hand() -> None:
+    """Gradients of 3 and 4 have the norm 5; clipped to 1 they are 0.6 and 0.8."""
+    model = nn.ParameterList([nn.Parameter(torch.zeros(()).double()) for _ in range(2)])
+    sweep = iter_range_test(
+        model,
+        torch.optim.SGD(model.parameters(), lr=1.0),
+        None,
+        [0],
+        train_step=lambda model, batch: 3 * model[0] + 4 * model[1],
+        max_grad_norm=1.0,
+        schedule=lambda step: 0.1,
+        num_steps=2,
+    )
+    moves = [(model[0].item(), model[1].item()) for _ in sweep]
+    assert moves == [pytest.approx((-0.06 * k, -0.08 * k), rel=1e-5) for k in (1, 2)]
+
+
+@pytest.mark.parametrize("accumulation_steps", [1, 3])
+def test_max_grad_norm_is_clip_grad_norm_of_a_bare_loop(accumulation_steps: int) -> None:
+    """Clipped training follows the bare loop that clips, and not the one that does not."""
+    model, bare, unclipped = net(), net(), net()
+    options = {"accumulation_steps": accumulation_steps}
+    curve = swept(model, torch.optim.SGD(model.parameters(), lr=0.1), mse, batches(), max_grad_norm=0.3, **options)
+    sgd = torch.optim.SGD(bare.parameters(), lr=0.1)
+    assert_same(curve, bare_loop(bare, sgd, supervised(bare), batches(), clip=0.3, **options))
+    sgd = torch.optim.SGD(unclipped.parameters(), lr=0.1)
+    assert_different(curve, bare_loop(unclipped, sgd, supervised(unclipped), batches(), **options))
+
+
+def test_the_norm_is_taken_over_all_models_together() -> None:
+    """Two models are clipped as one: their gradients 3 and 4 become 0.6 and 0.8, not 1 and 1."""
+    models = [nn.ParameterList([nn.Parameter(torch.zeros(()).double())]) for _ in range(2)]
+    sweep = iter_range_test(
+        models,
+        [torch.optim.SGD(model.parameters(), lr=1.0) for model in models],
+        None,
+        [0],
+        train_step=lambda models, batch: 3 * models[0][0] + 4 * models[1][0],
+        max_grad_norm=1.0,
+        schedule=lambda step: 1.0,
+        num_steps=2,
+    )
+    next(sweep)
+    assert [model[0].item() for model in models] == pytest.approx([-0.6, -0.8], rel=1e-5)
+    sweep.close()
 
 
 # --- a loss for each of several optimizers ---------------------------------------------------------------------------
@@ -33,7 +146,7 @@ class Pair:
     """A generator g and a critic c, both one weight of 1, whose losses pull the product g·c in opposite directions."""
 
     def __init__(self) -> None:
-        self.models = {"g": scale(), "c": scale()}
+        self.models = {"g": one_weight(), "c": one_weight()}
         self.optimizers = [sgd(model) for model in self.models.values()]
 
     def step(self, models: Any, batch: Any) -> list[torch.Tensor]:
@@ -42,7 +155,7 @@ class Pair:
 
     def sweep(self, data: Any = (BATCH,), **options: Any) -> Any:
         step = options.pop("train_step", self.step)
-        return iter_range_test(self.models, self.optimizers, None, list(data), train_step=step, **SWEEP, **options)
+        return iter_range_test(self.models, self.optimizers, None, list(data), train_step=step, **TWO_STEPS, **options)
 
     @property
     def weights(self) -> list[float]:
@@ -102,142 +215,45 @@ def test_losses_that_do_not_fit_the_optimizers_are_refused(answer: Any, error: t
     assert pair.weights == [1.0, 1.0]
 
 
-def test_the_same_optimizer_twice_is_refused() -> None:
-    """It would step twice at each step."""
-    model = scale()
-    optimizer = sgd(model)
-    with pytest.raises(ValueError, match="each optimizer must be given once, got the same SGD twice; leave the second"):
-        iter_range_test(model, [optimizer, optimizer], F.mse_loss, [BATCH])
+# --- modes before the first step -------------------------------------------------------------------------------------
 
 
 def test_a_teacher_that_nothing_trains_stays_in_eval_mode() -> None:
     """Of two models in eval mode, the one with an optimizer is put into train mode."""
-    student, teacher, modes = scale().eval(), scale().eval(), []
+    student, teacher, modes = one_weight().eval(), one_weight().eval(), []
 
     def step(models: Any, batch: Any) -> torch.Tensor:
         modes.append([model.training for model in models])
-        return F.mse_loss(models[0](batch[0]), models[1](batch[0]).detach() + 1)
+        return mse(models[0](batch[0]), models[1](batch[0]).detach() + 1)
 
-    list(iter_range_test([student, teacher], sgd(student), None, [BATCH], train_step=step, **SWEEP))
+    list(iter_range_test([student, teacher], sgd(student), None, [BATCH], train_step=step, **TWO_STEPS))
     assert modes == [[True, False]] * 2
     assert (student.training, teacher.training) == (False, False)
 
 
-def test_frozen_optimized_parameters_are_refused() -> None:
-    """Nothing would be learnt at any rate."""
-    model = scale().requires_grad_(False)
-    with pytest.raises(
-        ValueError, match="at least one optimized parameter must require grad, but all 1 are frozen; call"
-    ):
-        iter_range_test(model, sgd(model), F.mse_loss, [BATCH])
+# --- arguments ---------------------------------------------------------------------------------------------------------
 
 
-# --- closures --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("norm", "error", "message"),
+    [
+        ("1", TypeError, "max_grad_norm must be a number or None for no clipping, got '1' of type str"),
+        (True, TypeError, "max_grad_norm must be a number .*, got True of type bool"),
+        (0, ValueError, "max_grad_norm must be positive or None for no clipping, got 0"),
+        (-1.0, ValueError, "max_grad_norm must be positive .*, got -1.0"),
+        (float("nan"), ValueError, "max_grad_norm must be positive .*, got nan"),
+    ],
+)
+def test_a_norm_to_clip_to_must_be_positive(norm: Any, error: type[Exception], message: str) -> None:
+    """Zero, NaN and anything that is no number are refused; infinity clips nothing and is fine."""
+    with pytest.raises(error, match=message):
+        checked_norm(norm)
+    assert (checked_norm(None), checked_norm(2), checked_norm(float("inf"))) == (None, 2.0, float("inf"))
 
 
-class SharpnessAware(torch.optim.Optimizer):
-    """SAM: up the gradient by rho, then down the gradient found there."""
-
-    def __init__(self, params: Any, lr: float = 1.0) -> None:
-        super().__init__(params, {"lr": lr, "rho": 0.5})
-
-    @torch.no_grad()
-    def step(self, closure: Any) -> torch.Tensor:  # type: ignore[override]
-        [weight] = self.param_groups[0]["params"]
-        push = self.param_groups[0]["rho"] * weight.grad.sign()
-        weight.add_(push)
-        loss: torch.Tensor = closure()
-        weight.sub_(push).sub_(self.param_groups[0]["lr"] * weight.grad)
-        return loss
-
-
-def test_a_sharpness_aware_step_uses_the_gradient_of_the_pushed_weight() -> None:
-    """Loss 5w²: at w = 1 the push is +0.5, the gradient there is 10·1.5 = 15, so w = 1 - 0.15·15 = -1.25."""
-    model = scale()
-    sweep = iter_range_test(model, SharpnessAware(model.parameters()), F.mse_loss, [BATCH], **SWEEP)
-    record = next(sweep)
-    assert (record.loss, model.weight.item()) == (5.0, pytest.approx(-1.25))
-    sweep.close()
-    assert model.weight.item() == 1.0
-
-
-def test_the_pass_already_made_answers_lbfgs() -> None:
-    """Of two evaluations of LBFGS a step, the first one is the pass that gave the loss on record."""
-    model, calls = scale(), []
-    model.register_forward_hook(lambda *_: calls.append(1))
-    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=2)
-    next(iter_range_test(model, optimizer, F.mse_loss, [BATCH], **SWEEP))
-    assert len(calls) == 2
-
-
-def test_a_scaler_with_an_optimizer_that_requires_a_closure_is_refused() -> None:
-    """The error names the optimizer, whichever it is."""
-    model, scaler = scale(), torch.amp.GradScaler("cpu")
-    with pytest.raises(ValueError, match="SharpnessAware needs a closure, which a grad_scaler cannot serve; leave"):
-        iter_range_test(model, SharpnessAware(model.parameters()), F.mse_loss, [BATCH], grad_scaler=scaler)
-
-
-# --- param groups and modes ------------------------------------------------------------------------------------------
-
-
-def test_the_rate_reaches_groups_that_load_state_dict_has_replaced() -> None:
-    """load_state_dict puts new groups in the place of the old ones; the rate on record is the one applied."""
-    model = scale()
-    optimizer, applied = sgd(model), []
-    optimizer.register_step_pre_hook(lambda optimizer, args, keywords: applied.append(optimizer.param_groups[0]["lr"]))
-
-    def step(model: Any, batch: Any) -> torch.Tensor:
-        optimizer.load_state_dict(optimizer.state_dict())
-        return F.mse_loss(model(batch[0]), batch[1])
-
-    sweep = iter_range_test(model, optimizer, None, [BATCH], train_step=step, **SWEEP)
-    optimizer.load_state_dict(optimizer.state_dict())
-    assert [record.lr for record in sweep] == applied == [pytest.approx(0.15), 0.2]
-
-
-def test_another_number_of_groups_is_refused() -> None:
-    """A group that a step adds has no proportion to the others; the error says when to add it."""
-    model, late = scale(), nn.Parameter(torch.ones(1))
-    optimizer = sgd(model)
-
-    def step(model: Any, batch: Any) -> torch.Tensor:
-        optimizer.add_param_group({"params": [late]})
-        return F.mse_loss(model(batch[0]), batch[1])
-
-    with pytest.raises(
-        ValueError, match="param groups must stay as it was at first, 1, got 2; add or remove groups before"
-    ):
-        next(iter_range_test(model, optimizer, None, [BATCH], train_step=step))
-    assert len(optimizer.param_groups) == 1
-
-
-class Merging(nn.Linear):
-    """Low-rank adapters as in loralib: eval() adds the adapter to the weight, train() takes it out again."""
-
-    def __init__(self) -> None:
-        super().__init__(1, 1, bias=False)
-        nn.init.ones_(self.weight)
-        self.weight.requires_grad_(False)
-        self.adapter, self.is_merged = nn.Parameter(torch.ones(1, 1)), False
-
-    def train(self, mode: bool = True) -> Merging:
-        super().train(mode)
-        if self.is_merged is mode:
-            self.weight.data += -self.adapter if mode else self.adapter
-            self.is_merged = not mode
-        return self
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.linear(x, self.weight if self.is_merged else self.weight + self.adapter)
-
-
-def test_a_module_that_does_more_than_set_a_flag_trains_on_after_validation() -> None:
-    """With validation after each step the losses are those without: the adapter is taken out again each time."""
-    model = Merging()
-    optimizer = torch.optim.SGD([model.adapter], lr=0.1)
-    curves = [
-        [r.loss for r in iter_range_test(model, optimizer, F.mse_loss, [BATCH], val_data=val, val_every=1, **SWEEP)]
-        for val in (None, [BATCH])
-    ]
-    assert curves[0] == pytest.approx(curves[1], rel=1e-6)
-    assert (model.is_merged, model.weight.item(), model.training) == (False, 1.0, True)
+@pytest.mark.parametrize("scaler", [True, torch.amp.GradScaler, nn.Linear(1, 1)])
+def test_a_scaler_that_lacks_the_methods_of_one_is_refused(scaler: Any) -> None:
+    """So is the class in place of an object of it."""
+    with pytest.raises(TypeError, match=r"grad_scaler must be a gradient scaler or None, got .*GradScaler\(\)$"):
+        checked_scaler(scaler)
+    assert checked_scaler(None) is None

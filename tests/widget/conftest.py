@@ -1,8 +1,9 @@
-"""Fixtures for widgets without a browser: one torch thread, recorded comm messages, a training, widgets on it."""
+"""Fixtures for widgets without a browser: recorded comm messages, a training, widgets on it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import comm
@@ -13,16 +14,7 @@ from torch import nn
 
 from lr_widget import LRFinderWidget
 
-from .helpers import Training
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """These models are tiny: on a busy machine, torch's threads would only wait for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+from .helpers import Make, Training, let_steps, note, wait_until
 
 
 @pytest.fixture
@@ -31,7 +23,9 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     sent: list[dict[str, Any]] = []
 
     class RecordingComm(BaseComm):
-        def publish_msg(self, msg_type: str, data: Any = None, **_: Any) -> None:
+        def publish_msg(
+            self, msg_type: str, data: dict[str, Any] | None = None, metadata: Any = None, buffers: Any = None, **_: Any
+        ) -> None:
             sent.append({"type": msg_type, "comm": self.comm_id, **(data or {})})
 
     monkeypatch.setattr(comm, "create_comm", RecordingComm)
@@ -40,6 +34,7 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def training() -> Training:
+    """A small training, one step of which is done."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.2), nn.Linear(8, 2))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -51,8 +46,8 @@ def training() -> Training:
 
 
 @pytest.fixture
-def make_widget(training: Training) -> Iterator[Callable[..., LRFinderWidget]]:
-    """Makes widgets on the training and closes them afterwards."""
+def make_widget(training: Training) -> Iterator[Make]:
+    """Make widgets on the training, and close them afterwards."""
     made: list[LRFinderWidget] = []
 
     def make(*variable: str, **keywords: Any) -> LRFinderWidget:
@@ -68,3 +63,22 @@ def make_widget(training: Training) -> Iterator[Callable[..., LRFinderWidget]]:
         training.may_step.release(10_000)
     for widget in made:
         widget.close()
+
+
+@pytest.fixture
+def running(make_widget: Make, training: Training) -> LRFinderWidget:
+    """A widget in the background, which waits in its fourth step."""
+    training.may_step = threading.Semaphore(3)
+    widget = make_widget(num_steps=50)
+    widget.start()
+    wait_until(lambda: training.calls == 4)
+    return widget
+
+
+@pytest.fixture
+def paused(running: LRFinderWidget, training: Training) -> LRFinderWidget:
+    """The same widget, paused after that step."""
+    running.pause()
+    let_steps(training, 1)
+    wait_until(lambda: note(running).startswith("Paused."))
+    return running

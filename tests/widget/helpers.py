@@ -13,6 +13,10 @@ from torch import nn
 
 from lr_widget import LRFinderWidget
 
+Make = Callable[..., LRFinderWidget]  # of the fixture make_widget
+
+A_WHILE = 0.3  # seconds that one thread gives another to come in between, where it can
+
 
 @dataclass
 class Training:
@@ -66,3 +70,16 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true"
         time.sleep(0.002)
+
+
+def let_steps(training: Training, count: int) -> None:
+    """Let the training do some more steps."""
+    assert training.may_step is not None
+    training.may_step.release(count)
+
+
+def in_another_thread(function: Callable[[], None]) -> None:
+    """Call a function as a newer kernel calls the handler of a message: while a cell is running."""
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join(20)

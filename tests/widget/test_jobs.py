@@ -12,7 +12,7 @@ import torch
 import traitlets
 
 from lr_widget import LRFinderWidget, NotebookError, range_test
-from lr_widget.widget.kernel import variable as notebook
+from lr_widget.widget.kernel import hosts
 
 from .helpers import Training, click, note, wait_until
 
@@ -79,7 +79,7 @@ def test_probes_go_around_the_pick_and_take_its_place(make_widget: Make) -> None
     """Whoever asks around their own rate wants the outcome."""
     widget = make_widget(num_steps=20, max_probe_steps=40)
     widget.run()
-    click(widget, "pick", value="2e-3")
+    click(widget, "set", name="selected_lr", value="2e-3")
     evidence = widget.probe()
     assert evidence.suggested == 2e-3
     assert widget.selected_lr == evidence.suggestion.lr
@@ -96,7 +96,7 @@ def test_without_a_rate_there_is_nothing_to_probe(make_widget: Make) -> None:
     assert note(widget).startswith("There is no rate to probe around yet")
     with pytest.raises(traitlets.TraitError, match="rule cannot be 'probe' before there were probes"):
         widget.rule = "probe"
-    click(widget, "pick", value="1e-3")
+    click(widget, "set", name="selected_lr", value="1e-3")
     assert "probe" in widget.view_state["can"]
 
 
@@ -183,9 +183,9 @@ def test_stopping_in_a_later_sweep_keeps_those_before(make_widget: Make, trainin
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("repeats", 0, "Repeats must be a whole number from 1 on, got 0"),
+        ("repeats", 0, "Repeats must be at least 1, got 0; 1 is usual"),
         ("repeats", "two", "Repeats must be a number, got 'two'; type one like 1"),
-        ("max_probe_steps", 31, "max_probe_steps must be a whole number from 32 on, got 31"),
+        ("max_probe_steps", 31, "max_probe_steps must be at least 32, got 31; 300 is usual"),
         ("max_probe_steps", "", "max_probe_steps must be a number, got ''; type one like 300"),
     ],
 )
@@ -210,7 +210,7 @@ def test_on_colab_probes_run_in_the_handler(
     """As tests do there."""
     widget = make_widget(num_steps=20, max_probe_steps=40)
     widget.run()
-    monkeypatch.setattr(notebook, "current_host", lambda: "colab")
+    monkeypatch.setattr(hosts, "current_host", lambda: hosts.HOSTS["colab"])
     training.threads.clear()
     click(widget, "probe")
     assert widget.rule == "probe"
@@ -220,7 +220,7 @@ def test_on_colab_probes_run_in_the_handler(
 def test_probes_around_a_pick_need_no_test_before(make_widget: Make) -> None:
     """The dots have the chart to themselves, and another rule has nothing to say yet."""
     widget = make_widget(max_probe_steps=40)
-    click(widget, "pick", value="1e-3")
+    click(widget, "set", name="selected_lr", value="1e-3")
     evidence = widget.probe()
     assert (widget.rule, widget.records) == ("probe", None)
     ended = [run.lr for run in evidence.runs if run.is_complete]
@@ -237,7 +237,7 @@ def test_probes_around_a_pick_need_no_test_before(make_widget: Make) -> None:
 def test_probes_beyond_the_axis_do_not_stretch_it(make_widget: Make) -> None:
     """What cannot be seen has no dot and no say in the limits."""
     widget = make_widget(max_probe_steps=200, start_lr=1e-4, end_lr=1e-3)
-    click(widget, "pick", value="1e-3")
+    click(widget, "set", name="selected_lr", value="1e-3")
     evidence = widget.probe()
     within = {run.lr: run.end_loss for run in evidence.runs if run.is_complete and run.lr <= 1e-3}
     assert max(run.lr for run in evidence.runs) > 1e-3
@@ -249,7 +249,7 @@ def test_probes_beyond_the_axis_do_not_stretch_it(make_widget: Make) -> None:
 def test_a_validation_loss_that_is_not_finite_is_a_cross(make_widget: Make, training: Training) -> None:
     """It has no end to compare, and stands where its training loss was."""
     widget = make_widget(num_steps=20, max_probe_steps=40, val_data=training.data)
-    click(widget, "pick", value="1e-3")
+    click(widget, "set", name="selected_lr", value="1e-3")
     training.losses = lambda call: 1.0 if torch.is_grad_enabled() else float("nan")
     evidence = widget.probe()
     assert {run.stop_reason for run in evidence.runs} == {"completed"}

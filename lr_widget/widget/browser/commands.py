@@ -1,100 +1,116 @@
-"""Carries out what the browser asks for, and says so where it cannot."""
+"""Carry out the browser's commands and answer them; a wrong one is ignored with a message."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import traitlets
 
 from ...errors import LRWidgetError
-from .. import traits as settings
 from .. import words
-from ..kernel import variable as notebook
-from . import messages as protocol
+from ..kernel import hosts
+from . import messages
 
 if TYPE_CHECKING:
-    from ..widget import LRFinderWidget
+    import threading
+
+    from ..kernel import CellsThread
 
 _WRONG = (ValueError, TypeError, RuntimeError, LRWidgetError, traitlets.TraitError)
-_DOING = {
-    "stop": "Stopping after this step.",
-    "pause": "Pausing after this step.",
-    "resume": "Running again.",
-}
 
 
-def receive(widget: LRFinderWidget, content: Any) -> None:
-    """Carry out a message from the browser and answer it; a wrong one is ignored with a message in the widget."""
+class Target(Protocol):
+    """The part of the widget that commands act on."""
+
+    lock: threading.RLock
+    cells_thread: CellsThread
+    is_open: bool
+
+    def start(self) -> None:
+        """Run the test."""
+
+    def start_probe(self) -> None:
+        """Probe around the selected rate."""
+
+    def steer(self, action: str, run_id: int | None) -> None:
+        """Stop, pause or resume the run with this id."""
+
+    def copy_to_notebook(self) -> float:
+        """Assign the selected rate to the notebook's variable."""
+
+    def apply(self) -> float:
+        """Give the selected rate to the optimizer."""
+
+    def say(self, kind: messages.Kind, text: str) -> None:
+        """Show a sentence in the status line."""
+
+    def send(self, content: Any) -> None:
+        """Send a message to the browser."""
+
+    def send_state(self, key: Any = None) -> None:
+        """Send traits to the browser."""
+
+
+def receive(target: Target, content: Any) -> None:
+    """Carry out a message from the browser and answer it."""
     try:
-        command = protocol.parse(content)
+        command = messages.parse(content)
     except ValueError as error:
-        widget.say("warning", words.sentence(str(error)))
-        _answer(widget, content)
+        target.say("warning", words.sentence(str(error)))
+        _answer(target, content)
         return
 
     def obey() -> None:
-        if widget.is_open:  # it may have been closed while this waited
+        if target.is_open:  # it may have been closed while this waited
             try:
-                _obey(widget, command)
+                _obey(target, command)
             finally:
-                _answer(widget, content)
+                _answer(target, content)
 
-    # What concerns the model waits for the end of the cell, and what comes later waits behind it.
-    if command.touches_model or (widget.cells_thread.has_waiting and not command.steers):
-        widget.cells_thread.call(obey)
+    # Commands to the model wait for the end of the cell, and later ones wait behind them.
+    if command.touches_model or (target.cells_thread.has_waiting and not command.steers):
+        target.cells_thread.call(obey)
     else:
         obey()
 
 
-def _answer(widget: LRFinderWidget, content: Any) -> None:
-    if isinstance(content, dict):
-        widget.send({"done": content.get("serial")})
+def _answer(target: Target, content: Any) -> None:
+    if isinstance(content, dict) and "serial" in content:
+        target.send({"done": content["serial"]})
 
 
-def _obey(widget: LRFinderWidget, command: protocol.Command) -> None:
-    # No other thread changes anything between the deed and what is said of it. On Colab a test blocks the only thread.
-    with nullcontext() if notebook.current_host() == "colab" else widget.lock:
+def _obey(target: Target, command: messages.Command) -> None:
+    # No other thread changes anything between the deed and the note about it. Where a test blocks the only thread, the
+    # lock would keep out nobody but the test's own messages.
+    with target.lock if hosts.current_host().shows_threads else nullcontext():
         try:
-            _carry_out(widget, command)
+            _carry_out(target, command)
         except _WRONG as error:
-            widget.say("warning", words.sentence(str(error)))
+            target.say("warning", words.sentence(str(error)))
 
 
-def _carry_out(widget: LRFinderWidget, command: protocol.Command) -> None:
+def _carry_out(target: Target, command: messages.Command) -> None:
     if command.steers:
-        steer(widget, command.command, command.run_id)
+        target.steer(command.command, command.run_id)
     elif command.command == "set":
-        set_from_browser(widget, command.name, command.value)
-    elif command.command == "choose":
-        widget.set_trait("rule", command.value)  # which checks it
-    elif command.command == "pick":
-        set_from_browser(widget, "selected_lr", command.value)
+        _set(target, command.name, command.value)
     elif command.command == "start":
-        widget.start()
+        target.start()
     elif command.command == "probe":
-        widget.start_probe()
+        target.start_probe()
     elif command.command == "copy":
-        widget.copy_to_notebook()
+        target.copy_to_notebook()
     else:
-        widget.apply()
+        target.apply()
 
 
-def set_from_browser(widget: LRFinderWidget, name: str, value: object) -> None:
-    """Set a trait to what was typed or dragged; a wrong value is ignored, and the browser shows the right one again."""
+def _set(target: Target, name: str, value: object) -> None:
+    """Set a trait; a wrong value is ignored, and the browser shows the right one again."""
     try:
-        setattr(widget, name, settings.from_browser(name, value))
+        setattr(target, name, messages.read_value(name, value))
     except (ValueError, traitlets.TraitError) as error:
-        kept = getattr(widget, name)
+        kept = getattr(target, name)
         stays = "" if kept is None else f" It stays {words.plain(kept)}."
-        widget.say("warning", words.sentence(str(error)) + stays)
-        widget.send_state(name)
-
-
-def steer(widget: LRFinderWidget, action: str, run_id: int | None = None) -> None:
-    """Stop, pause or resume the run; one that is over already stays as it is."""
-    with widget.lock:
-        if getattr(widget.runner, action)(run_id):
-            if action == "resume":
-                widget.status = "running"  # a pause that follows at once is then a new one
-            widget.say("info", _DOING[action])
+        target.say("warning", words.sentence(str(error)) + stays)
+        target.send_state(name)

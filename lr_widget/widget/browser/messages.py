@@ -1,34 +1,54 @@
-"""What goes between Python and the browser besides the traits; ``js/src/protocol.ts`` is its mirror."""
+"""The messages between Python and the browser, besides the traits; `js/src/protocol.ts` is its mirror."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
-from ..words import Failure
+if TYPE_CHECKING:
+    from ..chart import Margins
+    from ..kernel import HostName
+    from ..words import Failure
 
-CommandName = Literal["start", "stop", "pause", "resume", "set", "pick", "choose", "probe", "copy", "apply"]
-_NAMES: tuple[str, ...] = get_args(CommandName)
-SETTINGS = ("start_lr", "end_lr", "num_steps", "repeats", "max_probe_steps", "smoothing", "variable")
+CommandName = Literal["start", "stop", "pause", "resume", "set", "probe", "copy", "apply"]
+Setting = Literal[
+    "start_lr", "end_lr", "num_steps", "repeats", "max_probe_steps", "smoothing", "variable", "rule", "selected_lr"
+]
+Possible = Literal["start", "stop", "pause", "resume", "set", "probe", "copy", "apply", "code", "clear"]
+Kind = Literal["info", "good", "warning", "error"]
+
+COMMANDS: tuple[str, ...] = get_args(CommandName)
+SETTINGS: tuple[str, ...] = get_args(Setting)  # the traits that a browser may set
+
+# How a number is typed, for the message about a text that is none.
+_EXAMPLES = {"num_steps": "100", "repeats": "1", "max_probe_steps": "300", "smoothing": "0.9"}
+_COUNTS = ("num_steps", "repeats", "max_probe_steps")
+_TEXTS = ("variable", "rule")
 
 
 @dataclass(frozen=True)
 class Command:
-    """A click or an entry; ``run_id`` is the run that the browser showed then."""
+    """A click or an entry.
+
+    Attributes:
+        command: the button, or "set" for an entry.
+        run_id: the run that the browser showed at that moment, or None.
+        name, value: of the setting, for "set".
+    """
 
     command: CommandName
-    run_id: int | None
-    name: str
-    value: object
+    run_id: int | None = None
+    name: str = ""
+    value: object = None
 
     @property
     def touches_model(self) -> bool:
-        """Whether it must not be carried out while a cell may be training the same model."""
+        """True for commands that must wait while a cell may be training the same model."""
         return self.command in ("start", "probe", "apply")
 
     @property
     def steers(self) -> bool:
-        """Whether it is for the run in progress."""
+        """True for commands to the run in progress."""
         return self.command in ("stop", "pause", "resume")
 
 
@@ -36,22 +56,37 @@ def parse(content: Any) -> Command:
     """Check a message from the browser.
 
     Raises:
-        ValueError: It is not a command of this protocol.
+        ValueError: it is no command of this protocol.
     """
-    if not isinstance(content, dict) or content.get("command") not in _NAMES:
+    if not isinstance(content, dict) or content.get("command") not in COMMANDS:
         raise ValueError("a message that this widget does not know was ignored")
     name = content.get("name", "")
-    if not isinstance(name, str) or (content["command"] == "set" and name not in SETTINGS):
-        raise ValueError(f"{name!r} is no setting of this widget; the message was ignored")
-    return Command(content["command"], _whole(content, "run_id"), name, content.get("value"))
+    if content["command"] == "set" and name not in SETTINGS:
+        raise ValueError(f"{name!r:.60} is no setting of this widget; the message was ignored")
+    run_id = content.get("run_id")
+    is_id = isinstance(run_id, int) and not isinstance(run_id, bool)
+    return Command(content["command"], run_id if is_id else None, name, content.get("value"))
 
 
-def _whole(content: dict[str, Any], key: str) -> int | None:
-    value = content.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def read_value(name: str, value: object) -> object:
+    """Parse a typed text as the setting's number; an empty text for the pick means none.
 
-
-Kind = Literal["info", "good", "warning", "error"]
+    Raises:
+        ValueError: the text is no number.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        if name in _TEXTS:
+            return text
+        if name == "selected_lr" and not text:
+            return None
+        try:
+            value = float(text.replace(",", "."))
+        except ValueError:
+            example = _EXAMPLES.get(name, "3e-4")
+            raise ValueError(f"{name} must be a number, got {value!r:.60}; type one like {example}") from None
+    # JSON and typed text do not tell 100 from 100.0.
+    return int(value) if name in _COUNTS and isinstance(value, float) and value.is_integer() else value
 
 
 class Note(TypedDict):
@@ -62,7 +97,7 @@ class Note(TypedDict):
 
 
 class Progress(TypedDict):
-    """How far the run is."""
+    """The progress bar and the line above it."""
 
     step: int
     total: int
@@ -78,7 +113,7 @@ class Rule(TypedDict):
 
 
 class Suggested(TypedDict):
-    """The suggestion in words; ``lr`` is empty where there is none."""
+    """The suggestion in words; `lr` is empty where there is none."""
 
     lr: str
     range: str
@@ -86,12 +121,12 @@ class Suggested(TypedDict):
 
 
 class View(TypedDict):
-    """Everything that the browser shows beyond the settings; made in Python as a whole, shown as it is."""
+    """Everything that the browser shows beyond the settings; made in Python, shown as it is."""
 
     run_id: int
     is_blocking: bool
-    host: str
-    can: list[str]
+    host: HostName
+    can: list[Possible]
     note: Note
     progress: Progress
     suggestion: Suggested
@@ -100,5 +135,5 @@ class View(TypedDict):
     is_picked: bool
     failure: Failure | None
     code: str
-    bounds: list[float]
-    margins: dict[str, int]
+    bounds: tuple[float, float]
+    margins: Margins

@@ -1,23 +1,36 @@
-"""The chart: the only place that knows bqplot.
+"""The bqplot figure; no other module knows bqplot.
 
 Colours are fixed ones that read on white as well as on near-black: the marks of bqplot cannot follow a theme.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import bqplot
 import numpy as np
 from ipywidgets import Layout
 
-from .points import Array, band, loss_ticks, lr_ticks, thin, y_limits
+from ...results import y_limits
+from .points import Array, band, loss_ticks, lr_ticks, thin
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Margins(TypedDict):
+    """The space around the plot area, in pixels."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
 
 HEIGHT_PX = 300
-MARGIN_PX = {"top": 12, "bottom": 44, "left": 64, "right": 20}
-"""Around the plot area, known to the front end: a click is turned into a rate by these and the bounds."""
+# The front end knows these: by them and the bounds, a click becomes a rate.
+MARGIN_PX: Margins = {"top": 12, "bottom": 44, "left": 64, "right": 20}
 
 _LOSS_COLOR = "#2a7de1"
 _EARLIER_COLOR = "#8a8f98"
@@ -25,18 +38,14 @@ _SUGGESTION_COLOR = "#d9730d"
 _PICK_COLOR = "#a13fc4"
 _PROBE_COLOR = "#12855a"
 MAX_EARLIER_RUNS = 4
-_LABEL_ROOM = 0.6
-"""From this part of the x axis on, a label stands to the left of its line."""
+_LABEL_ROOM = 0.6  # from this part of the x axis on, a label stands to the left of its line
+_PROBE_ROOM = 0.08  # below the lowest probe, as a share of the height of the axis
 
-PROBE_ROOM = 0.08
-"""Below the lowest probe, as a share of the height of the axis."""
-
-Curve = tuple[Array, Array, Array]
-"""Rates, raw losses, smoothed losses."""
+Curve = tuple[Array, Array, Array]  # rates, raw losses, smoothed losses
 
 
 class Probe(NamedTuple):
-    """A short training as the chart shows it: its rate and the loss that it has come to."""
+    """A dot for a short training: its rate, and its loss at the end or where it stopped."""
 
     lr: float
     loss: float
@@ -44,7 +53,11 @@ class Probe(NamedTuple):
 
 
 class Chart:
-    """A loss over learning rate chart with a logarithmic x axis."""
+    """A chart of the loss over the learning rate, with a logarithmic x axis.
+
+    Args:
+        low, high: bounds of the x axis, positive.
+    """
 
     def __init__(self, low: float, high: float) -> None:
         self._x = bqplot.LogScale(min=low, max=high, allow_padding=False)
@@ -74,7 +87,11 @@ class Chart:
         scales = {"x": self._x, "y": self._unit}
         self._suggestion = _Marker(scales, "suggested", _SUGGESTION_COLOR, "dashed", label_height=0.95)
         self._pick = _Marker(scales, "your pick", _PICK_COLOR, "solid", label_height=0.86)
-        self.figure = bqplot.Figure(
+        self.figure = self._make_figure()
+        self.show_bounds(low, high)
+
+    def _make_figure(self) -> bqplot.Figure:
+        figure = bqplot.Figure(
             marks=[
                 self._range,
                 self._repeats,
@@ -93,9 +110,9 @@ class Chart:
             padding_y=0.0,
             layout=Layout(width="100%", height=f"{HEIGHT_PX}px", min_width="0"),
         )
-        if self.figure.has_trait("display_toolbar"):  # bqplot 0.13; its PanZoom would fight the limits set here
-            self.figure.display_toolbar = False
-        self.show_bounds(low, high)
+        if figure.has_trait("display_toolbar"):  # bqplot 0.13; its PanZoom would fight the limits set here
+            figure.display_toolbar = False
+        return figure
 
     def show_bounds(self, low: float, high: float) -> None:
         """Let the x axis go from one positive rate to another."""
@@ -118,13 +135,13 @@ class Chart:
         self._draw(self._smoothed, lrs, smoothed)
 
     def show_earlier(self, earlier: Sequence[Curve]) -> None:
-        """Draw up to :data:`MAX_EARLIER_RUNS` earlier curves, thin."""
+        """Draw up to `MAX_EARLIER_RUNS` earlier curves, thin."""
         nothing = (np.array([]), np.array([]), np.array([]))
         for mark, (lrs, _, smoothed) in zip(self._earlier, [*earlier, *[nothing] * MAX_EARLIER_RUNS], strict=False):
             self._draw(mark, lrs, smoothed)
 
     def show_repeats(self, curves: Sequence[Curve]) -> None:
-        """Shade what lies between the lowest and the highest smoothed loss of several sweeps."""
+        """Shade the area between the lowest and the highest smoothed loss of several sweeps."""
         x, low_and_high = band([(lrs, smoothed) for lrs, _, smoothed in curves])
         with self._repeats.hold_sync():
             self._repeats.x, self._repeats.y = x, low_and_high
@@ -158,7 +175,7 @@ class Chart:
             return None
         bottom, top = min(low for low, _ in known), max(high for _, high in known)
         lowest = min((*(probe.loss for probe in probes if probe.is_complete), bottom))
-        return (lowest - PROBE_ROOM * (top - lowest) if lowest < bottom else bottom), top
+        return (lowest - _PROBE_ROOM * (top - lowest) if lowest < bottom else bottom), top
 
     def _show_limits(self, low: float, high: float) -> None:
         with self._y.hold_sync():
@@ -207,7 +224,7 @@ class Chart:
             shown = [probe for probe in probes if probe.is_complete is are_complete]
             with mark.hold_sync():
                 mark.x = np.array([probe.lr for probe in shown], dtype=float)
-                # What lies beyond the axis stands at its edge.
+                # A loss beyond the axis stands at its edge.
                 mark.y = np.clip(np.array([probe.loss for probe in shown], dtype=float), *limits)
 
     @staticmethod

@@ -1,30 +1,39 @@
-"""What the chart shows of the runs: the current curve, its repeats, those before it, suggestion, pick and probes."""
+"""The chart while a run grows: the current curve, its repeats, earlier runs, suggestion, pick and probes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...results.evidence import Evidence
-from ...results.probe_run import second_half
-from ...results.records import LRRecords, StepRecord
+from ...results import second_half
 from ...smoothing import ema
-from ...suggest.rules import Suggestion
 from .figure import MAX_EARLIER_RUNS, Chart, Curve, Probe
-from .points import GrowingCurve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...results import Evidence, LRRecords, StepRecord
+    from ...schedule import Sweep
+    from ...suggest import Suggestion
+    from .points import Array
 
 
-class Picture:
-    """Keeps the chart in step with a run while it grows, and with the settings between two runs."""
+class LiveChart:
+    """Keep the chart in step with a run while it grows, and with the settings between two runs.
 
-    def __init__(self, low: float, high: float, beta: float) -> None:
-        self._chart = Chart(low, high)
+    Args:
+        sweep: its bounds are those of the x axis at first.
+        beta: weight of the past in the smoothed curves, in [0, 1).
+    """
+
+    def __init__(self, sweep: Sweep, beta: float) -> None:
+        self._chart = Chart(sweep.start_lr, sweep.end_lr)
         self._beta = beta
-        self._curve = GrowingCurve(beta)
+        self._drawn_sweep: Sweep | None = None
+        self._current = self._curve(np.array([]), np.array([]))
         self._repeats: list[Curve] = []
-        self._bounds: tuple[float, float] | None = None
         self._earlier: list[Curve] = []
         self._probes: list[Probe] = []
         self.figure = self._chart.figure
@@ -34,57 +43,53 @@ class Picture:
         """The lowest and the highest rate on the x axis."""
         return self._chart.bounds
 
-    def begin(self, low: float, high: float, earlier: Sequence[LRRecords]) -> None:
-        """Make place for a new test over the latest of the earlier ones."""
-        self._curve, self._repeats, self._probes = GrowingCurve(self._beta), [], []
-        self._bounds = (low, high)
-        self._chart.show_bounds(low, high)
-        self._earlier = [self._curve_of(records) for records in earlier[-MAX_EARLIER_RUNS:]]
+    def begin(self, sweep: Sweep, earlier: Sequence[LRRecords]) -> None:
+        """Start a new curve over the latest of the earlier ones."""
+        self._current, self._repeats, self._probes = self._curve(np.array([]), np.array([])), [], []
+        self._drawn_sweep = sweep
+        self._chart.show_bounds(sweep.start_lr, sweep.end_lr)
+        self._earlier = [self._curve(records.lr, records.loss) for records in earlier[-MAX_EARLIER_RUNS:]]
         self._chart.show_earlier(self._earlier)
         self.mark(None, None)
         self._draw()
 
     def grow(self, sweeps: Sequence[Sequence[StepRecord]]) -> None:
-        """Draw what the sweeps of the test gave so far: the last one as a curve, those before it as a band."""
-        for index, steps in enumerate(sweeps[len(self._repeats) :], start=len(self._repeats)):
-            for step in steps[len(self._curve) :]:
-                self._curve.add(step.lr, step.loss)
-            if index < len(sweeps) - 1:
-                self._repeats.append(self._curve.arrays())
-                self._curve = GrowingCurve(self._beta)
+        """Draw the sweeps of a range test so far: the last one as a curve, those before it as a band."""
+        self._repeats += [self._curve(*_columns(steps)) for steps in sweeps[len(self._repeats) : -1]]
+        if sweeps:
+            self._current = self._curve(*_columns(sweeps[-1]))
         self._draw()
 
     def end(self, records: LRRecords) -> None:
         """Draw the records of the test: of several sweeps, their mean as the curve."""
-        if records.repeats:
-            self._curve = GrowingCurve(self._beta)
-            for lr, loss in zip(records.lr.tolist(), records.loss.tolist(), strict=True):
-                self._curve.add(lr, loss)
-            self._repeats = [self._curve_of(repeat) for repeat in records.repeats]
-            self._draw()
+        self._current = self._curve(records.lr, records.loss)
+        self._repeats = [self._curve(repeat.lr, repeat.loss) for repeat in records.repeats]
+        self._draw()
 
     def probe(self, evidence: Evidence) -> None:
-        """Draw where the probes have come to."""
-        ended = [(run, math.isfinite(run.end_loss)) for run in evidence.runs if np.isfinite(run.loss).all()]
+        """Draw each probe at its end, or where it stopped."""
         self._probes = [
-            Probe(run.lr, run.end_loss if has_end else float(second_half(run.loss).mean()), has_end)
-            for run, has_end in ended
+            Probe(run.lr, run.end_loss, is_complete=True)
+            if math.isfinite(run.end_loss)
+            else Probe(run.lr, float(second_half(run.loss).mean()), is_complete=False)
+            for run in evidence.runs
+            if np.isfinite(run.loss).all()
         ]
         self._draw()
 
     def smooth(self, beta: float) -> None:
         """Draw all runs with another smoothing."""
         self._beta = beta
-        self._curve.smooth(beta)
-        self._earlier = [(lrs, raw, ema(raw, beta)) for lrs, raw, _ in self._earlier]
-        self._repeats = [(lrs, raw, ema(raw, beta)) for lrs, raw, _ in self._repeats]
+        self._current = self._curve(*self._current[:2])
+        self._earlier = [self._curve(lrs, raw) for lrs, raw, _ in self._earlier]
+        self._repeats = [self._curve(lrs, raw) for lrs, raw, _ in self._repeats]
         self._chart.show_earlier(self._earlier)
         self._draw()
 
     def cover(self, low: float, high: float) -> None:
-        """Let the x axis show the sweep that is set as well as the one that is drawn."""
-        if self._bounds is not None:
-            low, high = min(low, self._bounds[0]), max(high, self._bounds[1])
+        """Let the x axis show the bounds that are set as well as the sweep that is drawn."""
+        if self._drawn_sweep is not None:
+            low, high = min(low, self._drawn_sweep.start_lr), max(high, self._drawn_sweep.end_lr)
         if (low, high) != self.bounds:
             self._chart.show_bounds(low, high)
 
@@ -102,7 +107,11 @@ class Picture:
 
     def _draw(self) -> None:
         self._chart.show_repeats(self._repeats)
-        self._chart.show_current(*self._curve.arrays(), (*self._earlier, *self._repeats), self._probes)
+        self._chart.show_current(*self._current, (*self._earlier, *self._repeats), self._probes)
 
-    def _curve_of(self, records: LRRecords) -> Curve:
-        return records.lr, records.loss, records.smoothed_loss(self._beta)
+    def _curve(self, lrs: Array, raw: Array) -> Curve:
+        return lrs, raw, ema(raw, self._beta)
+
+
+def _columns(steps: Sequence[StepRecord]) -> tuple[Array, Array]:
+    return np.array([step.lr for step in steps]), np.array([step.loss for step in steps])

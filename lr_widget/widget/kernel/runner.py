@@ -1,7 +1,7 @@
-"""Drives the steps of a range test or of probes, in a background thread or blocking, and says when to show what.
+"""Drive the steps of a job, in a background thread or blocking, and tell the owner when to show them.
 
 A run owns its flags, so a Stop that comes late reaches the run it was meant for and no other. A Ctrl-C may come at any
-line: whoever makes a run the current one does it inside of the ``try`` that ends it.
+line: whoever makes a run the current one does it inside of the `try` that ends it.
 """
 
 from __future__ import annotations
@@ -10,106 +10,124 @@ import contextvars
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import torch
 
-from ...engine.sweep import Sweep
 from ...interrupts import uninterrupted
-from ...results.records import StepRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...engine import Steps
+    from ...results import StepRecord
 
 MAX_UPDATES_PER_SECOND = 15.0
-_SHOW_SHARE = 20.0
-"""Showing may take one part in this many of the time: a long curve is shown less often, training hardly waits."""
-_SPEED_WINDOW = 50
+_SHOW_SHARE = 20.0  # showing takes at most one part in so many of the time: a long curve is shown less often
+_SPEED_WINDOW_STEPS = 50
 _SHUTDOWN_SECONDS = 10.0
 
 
 class Job(Protocol):
-    """What is to be done: a range test or probes; it keeps its results itself."""
+    """A range test or probes; it keeps its results itself."""
 
     @property
     def num_steps(self) -> int:
-        """How many steps it takes at most."""
+        """The most steps that it takes."""
 
-    def steps(self) -> Sweep:
+    def steps(self) -> Steps:
         """Do it, step by step."""
 
 
+J = TypeVar("J", bound=Job)
+
+
 @dataclass(eq=False)
-class Run:
-    """One job while it is done: its steps so far and the flags to steer it, safe to set from any thread."""
+class Run(Generic[J]):
+    """One job while it is done: how far it is, and the flags to steer it, safe to set from any thread."""
 
     run_id: int
-    job: Job
+    job: J
     is_blocking: bool
     thread: threading.Thread | None = None
-    steps: list[StepRecord] = field(default_factory=list)
+    count: int = 0
+    last: StepRecord | None = None
     stop_reason: str | None = None
     error: BaseException | None = None
     seconds: float = 0.0
     stop_requested: threading.Event = field(default_factory=threading.Event)
     may_go_on: threading.Event = field(default_factory=threading.Event)
-    _times: deque[float] = field(default_factory=lambda: deque(maxlen=_SPEED_WINDOW))
+    _times: deque[float] = field(default_factory=lambda: deque(maxlen=_SPEED_WINDOW_STEPS))
 
     def __post_init__(self) -> None:
-        self.sweep = self.job.steps()
+        self.steps = self.job.steps()
         self.may_go_on.set()
 
     @property
     def has_ended(self) -> bool:
-        """Whether the last step is done and everything is restored."""
+        """True once the last step is done and everything is restored."""
         return self.stop_reason is not None or self.error is not None
 
     @property
+    def reason(self) -> str:
+        """The stop reason; "interrupted" for a run that was cut short without one."""
+        return self.stop_reason or "interrupted"
+
+    @property
     def is_paused(self) -> bool:
-        """Whether the run waits for :meth:`Runner.resume`."""
+        """True while the run waits for `Runner.resume`."""
         return not self.may_go_on.is_set() and not self.stop_requested.is_set()
 
+    def raise_error(self) -> None:
+        """Raise the exception that ended the run, if one did."""
+        if self.error is not None:
+            raise self.error
+
     def add(self, step: StepRecord, seconds: float) -> None:
-        """Write down a step and how long it took."""
-        self.steps.append(step)
+        """Count a step and its time."""
+        self.count += 1
+        self.last = step
         self.seconds += seconds
         self._times.append(seconds)
 
     def steps_per_second(self) -> float | None:
         """Speed over the last steps, pauses not counted; None before the second step (the first one warms up)."""
-        if len(self.steps) < 2:
+        if self.count < 2:
             return None
-        recent = list(self._times)[1:] if len(self.steps) <= _SPEED_WINDOW else list(self._times)
+        recent = list(self._times)[1:] if self.count <= _SPEED_WINDOW_STEPS else list(self._times)
         return len(recent) / max(sum(recent), 1e-9)
 
 
-class Runner:
-    """Runs one job at a time.
+class Runner(Generic[J]):
+    """Run one job at a time.
 
-    ``show`` is called with the current run at most
-    :data:`MAX_UPDATES_PER_SECOND` times a second, ``done`` once at its end, when everything is restored; both in the
-    thread that trains. ``done`` runs under ``lock``, which the owner holds too while it writes: whoever sees the end of
-    a run can start the next one.
+    Args:
+        lock: held by the owner while it writes, and here while `done` is called: whoever sees the end of a run can
+            start the next one.
+        show: called with the current run at most `MAX_UPDATES_PER_SECOND` times a second, in the thread that trains.
+        done: called once at a run's end, when everything is restored, in the same thread.
     """
 
     def __init__(
         self,
         lock: threading.RLock,
-        show: Callable[[Run], None],
-        done: Callable[[Run], None],
+        show: Callable[[Run[J]], None],
+        done: Callable[[Run[J]], None],
     ) -> None:
         self._lock = lock
         self._ended = threading.Condition(lock)
         self._show = show
         self._done = done
-        self._current: Run | None = None
+        self._current: Run[J] | None = None
         self._run_id = 0
 
     @property
-    def current(self) -> Run | None:
+    def current(self) -> Run[J] | None:
         """The run in progress, or None."""
         return self._current
 
-    def start(self, job: Job) -> Run:
+    def start(self, job: J) -> Run[J]:
         """Drive the steps in a background thread.
 
         Raises:
@@ -129,7 +147,7 @@ class Runner:
                 raise
         return run
 
-    def run(self, job: Job) -> Run:
+    def run(self, job: J) -> Run[J]:
         """Drive the steps here and now; a KeyboardInterrupt ends the run and keeps its points.
 
         Raises:
@@ -157,7 +175,7 @@ class Runner:
         return True
 
     def pause(self, run_id: int | None = None) -> bool:
-        """Let the current run wait after its step; False as for :meth:`stop`, or if it waits or is asked to stop."""
+        """Let the current run wait after its step; False as for `stop`, or if it waits or is asked to stop."""
         run = self._meant(run_id)
         if run is None or run.is_paused or run.stop_requested.is_set():
             return False
@@ -165,7 +183,7 @@ class Runner:
         return True
 
     def resume(self, run_id: int | None = None) -> bool:
-        """Let a paused run go on; False as for :meth:`stop`, or if it is not paused."""
+        """Let a paused run go on; False as for `stop`, or if it is not paused."""
         run = self._meant(run_id)
         if run is None or not run.is_paused:
             return False
@@ -175,7 +193,7 @@ class Runner:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until no run is in progress and its end is shown; False if ``timeout`` seconds were not enough.
 
-        What the observers of the end take is not counted.
+        The time that the observers of the end take is not counted.
 
         Raises:
             RuntimeError: Called by the thread that trains, which would wait for itself.
@@ -193,15 +211,15 @@ class Runner:
         if run is not None and run.thread is not threading.current_thread():
             self.wait(timeout)
 
-    def _meant(self, run_id: int | None) -> Run | None:
+    def _meant(self, run_id: int | None) -> Run[J] | None:
         run = self._current
         return run if run is not None and run_id in (None, run.run_id) else None
 
-    def _make(self, job: Job, *, is_blocking: bool) -> Run:
+    def _make(self, job: J, *, is_blocking: bool) -> Run[J]:
         self._run_id += 1
         return Run(self._run_id, job, is_blocking)
 
-    def _begin(self, run: Run) -> None:
+    def _begin(self, run: Run[J]) -> None:
         with self._lock:  # not the condition, in whose own Python code a Ctrl-C can come
             if self._current is not None:
                 raise RuntimeError(
@@ -209,7 +227,7 @@ class Runner:
                 )
             self._current = run
 
-    def _drive(self, run: Run, enter: Callable[[], None] = lambda: None) -> None:
+    def _drive(self, run: Run[J], enter: Callable[[], None] = lambda: None) -> None:
         try:
             run.thread = threading.current_thread()
             enter()
@@ -220,13 +238,13 @@ class Runner:
             run.error = error
         self._finish(run)
 
-    def _collect(self, run: Run) -> str:
+    def _collect(self, run: Run[J]) -> str:
         next_show = 0.0
         self._show_whole(run)
         while not run.stop_requested.is_set():
             begin = time.perf_counter()
             try:
-                step = next(run.sweep)
+                step = next(run.steps)
             except StopIteration as end:
                 return str(end.value)
             now = time.perf_counter()
@@ -241,15 +259,15 @@ class Runner:
                 self._show_whole(run)
         return "stopped"
 
-    def _show_whole(self, run: Run) -> None:
+    def _show_whole(self, run: Run[J]) -> None:
         with uninterrupted():
             self._show(run)
 
-    def _finish(self, run: Run) -> None:
+    def _finish(self, run: Run[J]) -> None:
         with uninterrupted():
             try:
-                run.sweep.close()  # restores everything, whatever happened
-            except BaseException as error:
+                run.steps.close()  # restores everything, whatever happened
+            except BaseException as error:  # noqa: BLE001  # the end is shown whatever could not be put back
                 run.error = error
             with self._lock:
                 self._current = None
@@ -260,7 +278,7 @@ class Runner:
 
 
 def _this_torch_context() -> Callable[[], None]:
-    """Give a function that gives a new thread what torch keeps per thread: the default device, the CUDA device."""
+    """Return a function that sets a new thread's default device and CUDA device to those of this one."""
     device = torch.get_default_device()
     cuda_device = torch.cuda.current_device() if torch.cuda.is_initialized() else None
 

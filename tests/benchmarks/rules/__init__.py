@@ -1,1 +1,1 @@
-"""How good are the suggestion rules? See `python -m tests.benchmarks.rules --help` and RESULTS.md."""
+"""The regret of the suggestion rules; see `python -m tests.benchmarks.rules --help` and RESULTS.md."""

@@ -97,7 +97,7 @@ def swiss_roll() -> Split:
 
 @cache
 def parity() -> Split:
-    """Return eight bits, and whether the sum of the first three is odd."""
+    """Return eight bits, and 1 where the sum of the first three is odd."""
     bits = np.random.default_rng(5).integers(0, 2, (4000, 8))
     return _split_numbers(bits, bits[:, :3].sum(1) % 2)
 
@@ -121,7 +121,7 @@ def counts() -> Split:
 
 @cache
 def odd_digits() -> Split:
-    """Return images of digits beside their negatives, and whether the digit is odd."""
+    """Return images of digits beside their negatives, and 1 where the digit is odd."""
     images, labels = datasets.load_digits(return_X_y=True)
     return _split_numbers(np.concatenate([images / 16, 1 - images / 16], 1), labels % 2)
 

@@ -1,4 +1,4 @@
-"""Compute what is stored: for every task, where trainings end at a grid of rates, and range-test curves."""
+"""Compute the stored data of every task: the ends of trainings at a grid of rates, and range-test curves."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def sweeps(task: Task, num_steps: int) -> np.ndarray:
 
 
 def ends(task: Task, schedule: str, untrained: float) -> np.ndarray:
-    """Return where trainings end, by rate and seed.
+    """Return the final losses of trainings, by rate and seed.
 
     First one rate a decade; between two of these that both learn less than 5 % of what the best does, nothing more is
     trained and the end is theirs. A rate that learns less than half is not worth a second seed.

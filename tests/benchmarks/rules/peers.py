@@ -1,4 +1,4 @@
-"""Do our versions of the other finders' rules give what their own code gives, on all stored curves?
+"""Compare our versions of the other finders' rules with those finders' own code, on all stored curves.
 
 Run `python -m tests.benchmarks.rules.peers` where fastai, torch-lr-finder, pytorch-ignite and pytorch-lightning are
 installed; one that is not is left out. Each gets the points that it would see, smoothed as it smooths them.
@@ -71,7 +71,7 @@ ORIGINALS: dict[str, tuple[str, Callable[[], Original]]] = {
 
 
 def compare(name: str, original: Original) -> tuple[int, int]:
-    """Return on how many curves both give the same rate to float32, and how many curves there are."""
+    """Count the curves with the same rate from both, to float32, and all curves."""
     same = count = 0
     for task in everything():
         for num_steps in (100, 300):

@@ -1,4 +1,4 @@
-"""The probes' outcomes: computed by real trainings around what "auto" suggests, stored by task and seed."""
+"""The probes' outcomes: computed by real trainings around the rate of "auto", stored by task and seed."""
 
 from __future__ import annotations
 
@@ -53,5 +53,5 @@ def probed_rate(task: str, seed: int) -> float | None:
 
 
 def probe_steps(tasks: list[str]) -> list[int]:
-    """Return what the probes of these tasks cost, in steps."""
+    """Return the costs of the probes of these tasks, in steps."""
     return [outcome["steps"] for task in tasks for outcome in _probed()[task]]

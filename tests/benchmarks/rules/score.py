@@ -1,6 +1,6 @@
 """Score rules on the stored curves and trainings.
 
-The regret of a rate on a task and a schedule is ``(end(rate) - best) / (untrained - best)``, at most 1: 0 is as good as
+The regret of a rate on a task and a schedule is `(end(rate) - best) / (untrained - best)`, at most 1: 0 is as good as
 the best rate of the grid, 1 is nothing learnt or worse. `end` is the loss over the training examples after 400 steps,
 averaged over the seeds; rates between two of the grid are interpolated in log rate. The regret on a task is the mean of
 those for a constant rate and for one cycle, so no rate is perfect for both. No suggestion counts as regret 1.
@@ -20,13 +20,13 @@ from .tasks import Task
 NEAR_BEST = 0.05
 BAD = 0.5
 
+# (task's stored data, rates, raw losses, seed) -> rate
 Rule = Callable[["Stored", np.ndarray, np.ndarray, int], "float | None"]
-"""(task's stored data, rates, raw losses, seed) -> rate."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What is stored of a task."""
+    """The stored data of a task."""
 
     task: Task
     untrained: float

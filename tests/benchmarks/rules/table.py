@@ -1,4 +1,4 @@
-"""The table of RESULTS.md from what is stored."""
+"""The tables of RESULTS.md from the stored data."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def table(stored: list[Stored], num_steps: int) -> str:
 
 
 def confidences(stored: list[Stored], num_steps: int) -> str:
-    """Return what became of the suggestions of "auto", by their confidence."""
+    """Return the regret of the suggestions of "auto", by their confidence."""
     regrets = defaultdict(list)
     for one in stored:
         for curve in one.curves(num_steps):

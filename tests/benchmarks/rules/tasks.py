@@ -172,7 +172,7 @@ def _special() -> list[Task]:
 
 
 def _noisy() -> list[Task]:
-    """Add more tiny batches: their noise is what separates the rules most."""
+    """Add more tiny batches, as their noise separates the rules most."""
     curve, squares = data.heteroscedastic, partial(data.least_squares, 10.0, 1.0)
     wine, cancer, text = partial(data.tabular, "wine"), partial(data.tabular, "breast_cancer"), data.text
     return [

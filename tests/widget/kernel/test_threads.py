@@ -13,7 +13,7 @@ import pytest
 
 from lr_widget import LRFinderWidget
 from lr_widget.results.records import LRRecords
-from lr_widget.widget.kernel import variable as notebook
+from lr_widget.widget.kernel import hosts
 
 from ..helpers import Training, click, note, wait_until
 
@@ -50,14 +50,14 @@ def let_steps(training: Training, count: int) -> None:
 
 def end_slowly(widget: LRFinderWidget, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Let a run take a while over its end; the event is set when it is there."""
-    is_there, keep = threading.Event(), widget.keep_records
+    is_there, keep = threading.Event(), widget._screen.keep_records
 
     def keep_slowly(records: LRRecords) -> None:
         is_there.set()
         time.sleep(A_WHILE)
         keep(records)
 
-    monkeypatch.setattr(widget, "keep_records", keep_slowly)
+    monkeypatch.setattr(widget._screen, "keep_records", keep_slowly)
     return is_there
 
 
@@ -94,7 +94,7 @@ def test_a_pause_right_after_a_resume_is_shown(paused: LRFinderWidget, training:
     assert paused.status == "paused"
     let_steps(training, 1)
     time.sleep(A_WHILE)
-    assert len(paused.runner.current.steps) == 4
+    assert paused.runner.current.count == 4
 
 
 def test_a_resume_before_the_pause_began_is_shown(running: LRFinderWidget, training: Training) -> None:
@@ -209,7 +209,7 @@ def test_a_rate_picked_at_the_end_of_a_run_stays(make_widget: Make, monkeypatch:
     assert is_ending.wait(20)
     widget.selected_lr = 2e-3
     assert widget.wait(20)
-    assert (widget.selected_lr, widget.is_picked) == (2e-3, True)
+    assert (widget.selected_lr, widget._screen.selection.pick is not None) == (2e-3, True)
 
 
 def test_apply_and_probe_at_the_end_of_a_run_take_its_rate(make_widget: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +252,7 @@ def test_an_observer_that_fails_at_the_end(make_widget: Make, training: Training
     assert training.state() == before
     widget.unobserve(fail, trait)
     widget.selected_lr = 2e-3
-    assert widget.is_picked
+    assert widget._screen.selection.pick is not None
     widget.start()
     assert widget.wait(20)
     assert (widget.status, widget.view_state["failure"]) == ("finished", None)
@@ -317,7 +317,7 @@ def test_an_observer_that_fails_at_a_choice_does_no_lasting_harm(make_widget: Ma
         widget.rule = "steepest"
     widget.unobserve(fail, "selected_lr")
     widget.selected_lr = 2e-3
-    assert widget.is_picked
+    assert widget._screen.selection.pick is not None
 
 
 def test_no_suggestion_is_marked_on_a_growing_curve(make_widget: Make, training: Training) -> None:
@@ -396,7 +396,7 @@ def test_what_comes_after_a_waiting_command_waits_behind_it(make_widget: Make, t
         widget = make_widget(num_steps=20)
         widget.selected_lr = 1e-2
         in_another_thread(lambda: click(widget, "apply"))
-        in_another_thread(lambda: click(widget, "pick", value="1e-1"))
+        in_another_thread(lambda: click(widget, "set", name="selected_lr", value="1e-1"))
         await asyncio.sleep(0.01)
         assert widget.selected_lr == 1e-1
 
@@ -423,7 +423,7 @@ def test_where_a_gui_has_the_loop_messages_are_carried_out_at_once(
 ) -> None:
     """Between two cells, ``%gui qt`` keeps the kernel's own loop from calling anything."""
     shell = SimpleNamespace(kernel=SimpleNamespace(eventloop=lambda kernel: None), user_ns={})
-    monkeypatch.setattr(notebook, "_shell", lambda: shell)
+    monkeypatch.setattr(hosts, "shell", lambda: shell)
 
     async def cell() -> None:
         widget = make_widget(num_steps=20)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,16 @@ import pytest
 import torch
 
 from lr_widget import NotebookError
-from lr_widget.widget.kernel import variable as notebook
+from lr_widget.widget.kernel import hosts, variable
 
 
 @pytest.fixture
 def namespace(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The variables of a notebook."""
-    variables: dict[str, Any] = {}
-    shell = SimpleNamespace(user_ns=variables, push=variables.update, kernel=object())
-    monkeypatch.setattr(notebook, "_shell", lambda: shell)
-    return variables
+    held: dict[str, Any] = {}
+    shell = SimpleNamespace(user_ns=held, push=held.update, kernel=object())
+    monkeypatch.setattr(hosts, "shell", lambda: shell)
+    return held
 
 
 @pytest.mark.parametrize("held", [None, 1, 0.1, np.float64(2.0), np.float32(2.0), np.int64(3)])
@@ -28,7 +28,7 @@ def test_a_new_variable_and_one_that_holds_a_number_are_assigned(namespace: dict
     """Python's and NumPy's numbers may be overwritten."""
     if held is not None:
         namespace["lr"] = held
-    notebook.put("lr", 3e-3)
+    variable.put("lr", 3e-3)
     assert namespace == {"lr": 3e-3}
 
 
@@ -37,7 +37,7 @@ def test_anything_else_is_never_overwritten(namespace: dict[str, Any], held: Any
     """A bool is no number here, and None was put there on purpose."""
     namespace["lr"] = held
     with pytest.raises(NotebookError, match="'lr' already holds something that is not a number"):
-        notebook.put("lr", 3e-3)
+        variable.put("lr", 3e-3)
     assert namespace["lr"] is held
 
 
@@ -60,32 +60,17 @@ def test_anything_else_is_never_overwritten(namespace: dict[str, Any], held: Any
 def test_names_that_are_none_are_refused(namespace: dict[str, Any], name: Any, message: str) -> None:
     """Each with the value and what to use instead; nothing is assigned."""
     with pytest.raises(ValueError, match=message):
-        notebook.put(name, 3e-3)
+        variable.put(name, 3e-3)
     assert namespace == {}
 
 
 def test_names_are_read_as_python_reads_them(namespace: dict[str, Any]) -> None:
     """A ligature is two letters to Python, so the next cell finds the variable."""
-    notebook.put("ﬁne_lr", 3e-3)
+    variable.put("ﬁne_lr", 3e-3)
     assert namespace == {"fine_lr": 3e-3}
 
 
 def test_without_a_notebook_the_error_says_where_the_rate_is() -> None:
     """In a script there is nothing to copy to."""
     with pytest.raises(NotebookError, match=r"no notebook to put 'lr' into.*widget\.selected_lr"):
-        notebook.put("lr", 3e-3)
-
-
-def test_hosts(namespace: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each host is told by what it leaves in the kernel's process."""
-    monkeypatch.delenv("VSCODE_PID", raising=False)
-    assert notebook.current_host() == "jupyter"
-    namespace["__vsc_ipynb_file__"] = "a.ipynb"
-    assert notebook.current_host() == "vscode"
-    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
-    assert notebook.current_host() == "colab"
-
-
-def test_a_script_has_no_host() -> None:
-    """No shell, no host."""
-    assert notebook.current_host() == "none"
+        variable.put("lr", 3e-3)

@@ -1,0 +1,140 @@
+"""The keywords of a range test: names, types and defaults in one place, for the engine, help() and type checkers."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+
+from .divergence import DEFAULT_DIVERGE_FACTOR
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..results import StepRecord
+    from ..schedule import Schedule
+
+
+class Keywords(TypedDict, total=False):
+    """The keywords of a range test, for `iter_range_test`, `range_test`, `probe` and the widget.
+
+    Attributes:
+        start_lr, end_lr, num_steps, schedule: the sweep; see `lr_widget.schedule`. A schedule may also be a function of
+            the step 1 … `num_steps` that gives its rate; then the bounds do not count.
+        train_step: `train_step(model, batch)` → scalar loss, in place of `loss_fn`. With several optimizers it may
+            return a list of losses, one for each in their order: each then gives gradients to the parameters of its own
+            optimizer alone, as a generator and a critic want it, and their sum is on record.
+        val_data: in the forms of `train_data`; its loss is recorded every `val_every` steps, under no_grad and in
+            eval mode: the mean over the batches, each counting the same, a smaller last one, too.
+        val_every: steps between two evaluations of `val_data`.
+        dataloader_options: keywords for the DataLoader made for a Dataset or tensors, e.g. `{"batch_size": 64}`.
+        device: where batches are moved; None for the model's own device, if it is on one.
+        accumulation_steps: batches per optimizer step; the loss on record is their mean.
+        autocast: a dtype such as `torch.bfloat16`, a context such as `torch.autocast(...)`, or True.
+        grad_scaler: a `torch.amp.GradScaler`; steps that it skips are marked in the records.
+        max_grad_norm: clip the total norm of the gradients to this.
+        group_lrs: "ratio" keeps the proportions of the param groups, with the swept rate on the first; "equal" gives
+            the swept rate to all.
+        also_restore: more objects to put back, with `state_dict()` and `load_state_dict()`: schedulers, averaged
+            models, stateful loaders and samplers.
+        diverge_factor: how far the loss may climb; see `lr_widget.engine.divergence.Divergence`. None for never.
+        stop: called with each record; a true answer ends the test as "stopped".
+        seed: seeds Python, NumPy, torch and the loader's generators for the test, which makes two tests identical.
+        snapshot_device: where the copy of the state is kept, e.g. "cpu" for a model that fills the accelerator; None
+            for beside the original.
+    """
+
+    start_lr: float
+    end_lr: float
+    num_steps: int
+    schedule: str | Schedule
+    train_step: Callable[[Any, Any], torch.Tensor] | None
+    val_data: Any
+    val_every: int
+    dataloader_options: Mapping[str, Any] | None
+    device: torch.device | str | None
+    accumulation_steps: int
+    autocast: Any
+    grad_scaler: Any
+    max_grad_norm: float | None
+    group_lrs: str
+    also_restore: Iterable[Any]
+    diverge_factor: float | None
+    stop: Callable[[StepRecord], bool] | None
+    seed: int | None
+    snapshot_device: torch.device | str | None
+
+
+DEFAULTS: Keywords = {
+    "start_lr": 1e-7,
+    "end_lr": 10.0,
+    "num_steps": 100,
+    "schedule": "exponential",
+    "train_step": None,
+    "val_data": None,
+    "val_every": 5,
+    "dataloader_options": None,
+    "device": None,
+    "accumulation_steps": 1,
+    "autocast": None,
+    "grad_scaler": None,
+    "max_grad_norm": None,
+    "group_lrs": "ratio",
+    "also_restore": (),
+    "diverge_factor": DEFAULT_DIVERGE_FACTOR,
+    "stop": None,
+    "seed": None,
+    "snapshot_device": None,
+}
+
+
+def refuse_unknown(caller: str, names: Iterable[str], known: Sequence[str]) -> None:
+    """Raise a TypeError for an unknown keyword, with the closest known one."""
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "it takes the keywords of range_test"
+            raise TypeError(f"{caller} got an unexpected keyword argument {name!r}; {hint}")
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def spelled_out(*, first: Sequence[str] = (), last: Sequence[str] = ()) -> Callable[[Function], Function]:
+    """Give a function that takes `**options` the signature and the docstring of every keyword.
+
+    So help(), completion and Shift-Tab know them. In the docstring they stand in place of the line `**options: …`.
+
+    Args:
+        first: keywords in front of those of `Keywords`; the function's own parameters, or some of `Keywords`.
+        last: keywords behind them.
+    """
+
+    def spell_out(function: Function) -> Function:
+        given = inspect.signature(function)
+        own = {
+            name: parameter
+            for name, parameter in given.parameters.items()
+            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        }
+        keywords = {
+            name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=_annotation(name))
+            for name, default in DEFAULTS.items()
+        }
+        positional = [p for p in own.values() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+        names = [*first, *(name for name in keywords if name not in (*first, *last)), *last]
+        parameters = [*positional, *((own | keywords)[name] for name in names)]
+        function.__signature__ = given.replace(parameters=parameters)  # type: ignore[attr-defined]
+        if function.__doc__ and Keywords.__doc__:  # python -OO has none
+            described = Keywords.__doc__.partition("Attributes:\n")[2].rstrip()
+            function.__doc__ = function.__doc__.replace("        **options: {keywords}", described)
+        return function
+
+    return spell_out
+
+
+def _annotation(name: str) -> str:
+    """Return the type of a keyword as it is written above; a TypedDict wraps it in a ForwardRef."""
+    annotation = Keywords.__annotations__[name]
+    return str(getattr(annotation, "__forward_arg__", annotation))

@@ -1,0 +1,97 @@
+"""The arguments that a widget was made with: they become its jobs, set the optimizer's rates, and make its script."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..checks import check_count
+from ..engine import (
+    DEFAULTS,
+    MIN_PROBE_STEPS,
+    Probing,
+    RangeTest,
+    make_plan,
+    make_probe_plan,
+    refuse_unknown,
+    restorable,
+)
+from ..schedule import Sweep
+from .jobs import ProbeJob, RangeTestJob
+from .script import script
+
+if TYPE_CHECKING:
+    from ..results import LRRecords
+    from ..training import RateSetter
+
+_PROBES_IN_FULL = 4  # so many probes can go to their end at `max_probe_steps`, as with the engine's own defaults
+MIN_MAX_PROBE_STEPS = _PROBES_IN_FULL * MIN_PROBE_STEPS
+
+# Keywords that are traits, since they can change between two runs; of the schedule, only the bounds can.
+_TRAITS = ("start_lr", "end_lr", "num_steps", "repeats")
+_OTHERS = ("variable", "smoothing", "max_probe_steps")
+
+
+class Arguments:
+    """Model, optimizer, loss and data, and the keywords that stay for all runs.
+
+    Args:
+        positional: model, optimizer, loss_fn, train_data, as for `lr_widget.range_test`.
+        keywords: those of `lr_widget.range_test`, except `progress`.
+
+    Attributes:
+        positional, keywords: as given; the keywords without those that are traits.
+        sweep, repeats: the first values of the traits.
+        rates: sets the rates of the optimizer's groups, in the proportions of the latest job.
+
+    Raises:
+        TypeError: a keyword is unknown, or an argument is of a wrong kind.
+        ValueError: a value is wrong; the message has the value and the remedy.
+    """
+
+    rates: RateSetter
+
+    def __init__(self, positional: tuple[Any, Any, Any, Any], keywords: dict[str, Any]) -> None:
+        refuse_unknown("LRFinderWidget", keywords, [*DEFAULTS, "repeats", *_OTHERS])
+        if callable(keywords.get("schedule")):
+            raise TypeError(
+                'the widget\'s sliders set the sweep, so schedule must be "exponential" or "linear", no function'
+            )
+        self.positional = positional
+        self.keywords = {name: value for name, value in keywords.items() if name not in _TRAITS}
+        if "also_restore" in self.keywords:  # an iterator would be empty in the second run
+            self.keywords["also_restore"] = restorable(self.keywords["also_restore"])
+        given = {**DEFAULTS, **keywords}
+        self.sweep = Sweep(*(given[name] for name in ("start_lr", "end_lr", "num_steps", "schedule")))
+        self.repeats = check_count("repeats", keywords.get("repeats", 1))
+        self.range_test(self.sweep, self.repeats)  # checks everything, changes nothing
+
+    def traits(self) -> dict[str, Any]:
+        """Return the first values of the traits that are keywords of `range_test`."""
+        bounds = {"start_lr": self.sweep.start_lr, "end_lr": self.sweep.end_lr}
+        return {**bounds, "num_steps": self.sweep.num_steps, "repeats": self.repeats}
+
+    def range_test(self, sweep: Sweep, repeats: int) -> RangeTestJob:
+        """Check everything and return a range test; nothing is changed before its first step."""
+        plan = replace(make_plan(*self.positional, **self.keywords), sweep=sweep)
+        self.rates = plan.set_rate
+        return RangeTestJob(RangeTest(plan, repeats))
+
+    def probes(self, lr: float, max_steps: int, profile: str, records: LRRecords | None) -> ProbeJob:
+        """Check everything and return probes around a rate; nothing is changed before their first step.
+
+        Args:
+            lr: the rate to start from.
+            max_steps: what the probes may cost together.
+            profile: as for `lr_widget.probe`.
+            records: the range test that the rate is from, or None.
+        """
+        plan = make_probe_plan(*self.positional, **self.keywords)
+        self.rates = plan.set_rate
+        sizes = {"probe_steps": max_steps // _PROBES_IN_FULL, "max_steps": max_steps}
+        return ProbeJob(Probing(plan, lr, profile=profile, records=records, **sizes))
+
+    def script(self, sweep: Sweep, repeats: int, variable: str, lr: float) -> str:
+        """Write the test and the selected rate as a script."""
+        given = (self.positional, self.keywords, sweep, repeats)
+        return script(*given, variable=variable, lr=lr, shares=self.rates.shares)

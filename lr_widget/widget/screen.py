@@ -1,0 +1,202 @@
+"""The screen: the run that is shown, its chart, the status line and the error box, and when they change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from . import words
+from .browser import make_view
+from .chart import MARGIN_PX, LiveChart
+from .kernel import hosts
+from .selection import Selection
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from ..results import Evidence, LRRecords
+    from ..schedule import Sweep
+    from ..suggest import Suggestion
+    from .browser import Kind, Note
+    from .jobs import Job
+    from .kernel import Run, Runner
+
+_MAX_HISTORY = 20
+
+
+class Owner(Protocol):
+    """The part of the widget that its screen reads and writes."""
+
+    lock: threading.RLock
+    runner: Runner[Job]
+    repeats: int
+    smoothing: float
+    rule: str
+    selected_lr: float | None
+    suggestion: Suggestion | None
+    records: LRRecords | None
+    evidence: Evidence | None
+    history: Sequence[LRRecords]
+    status: str
+    view_state: dict[str, Any]
+
+    @property
+    def sweep(self) -> Sweep:
+        """The bounds and the length that are set."""
+
+    def code(self, lr: float) -> str:
+        """Return the script for *Copy code*."""
+
+    def hold_sync(self) -> AbstractContextManager[None]:
+        """Hold the messages to the browser back until the block ends."""
+
+    def holding_errors(self) -> AbstractContextManager[list[Exception]]:
+        """Collect the errors of the user's observers until the block ends."""
+
+
+class Screen:
+    """Show one run at a time, keep its results, and keep its words until the next one.
+
+    Args:
+        owner: the widget; its result traits, `status` and `view_state` are set here and nowhere else.
+        sweep: its bounds are those of the x axis at first.
+        smoothing: weight of the past in the smoothed curves, in [0, 1).
+    """
+
+    def __init__(self, owner: Owner, sweep: Sweep, smoothing: float) -> None:
+        self.chart = LiveChart(sweep, smoothing)
+        self.selection = Selection()
+        self._owner = owner
+        self._run: Run[Job] | None = None  # it may have ended
+        self._note: Note = {"kind": "info", "text": words.READY}
+        self._failure: words.Failure | None = None
+
+    def show(self, run: Run[Job]) -> None:
+        """Show how far a run is; called in the thread that trains."""
+        owner = self._owner
+        with owner.hold_sync():
+            if run is not self._run:
+                self._begin(run)
+            run.job.draw(self.chart)
+            if owner.runner.current is run:
+                if run.is_paused and owner.status == "running":
+                    self._note = {"kind": "info", "text": words.PAUSED}
+                owner.status = "paused" if run.is_paused else "running"
+            self.refresh()
+
+    def end(self, run: Run[Job]) -> None:
+        """Hand over the results of a run and show its end; called in the thread that trains."""
+        owner = self._owner
+        with owner.hold_sync(), owner.holding_errors() as errors:
+            try:
+                self.show(run)
+                if run.error is None:
+                    text = run.job.end(self.chart, self, run.reason, run.seconds)
+                    if self._run is run:  # no observer has started the next one
+                        self._note = {"kind": "good", "text": text}
+                if self._run is run:
+                    run.job.settle(self.chart, owner.evidence)
+            except Exception as error:  # noqa: BLE001  # a fault of ours must not leave the widget saying that it runs
+                run.error = error
+            self._mirror()
+            self._show_end(run, words.FAILED)
+            if errors and run.error is None:
+                run.error = errors[0]
+                self._show_end(run, words.OBSERVER_FAILED)
+
+    def keep_records(self, records: LRRecords) -> None:
+        """Keep the records of a range test and the suggestion of every rule for them."""
+        owner = self._owner
+        self.selection.take_records(records)
+        owner.evidence = None
+        owner.history = (*owner.history, records)[-_MAX_HISTORY:]
+        owner.records = records  # whose observers may probe at once
+        self._mirror()
+
+    def keep_evidence(self, evidence: Evidence) -> None:
+        """Keep the evidence of probes and choose their suggestion; probes without any end change nothing."""
+        if self.selection.take_evidence(evidence):
+            self._owner.evidence = evidence
+            self._mirror()
+
+    def say(self, kind: Kind, text: str) -> None:
+        """Show a sentence in the status line."""
+        with self._owner.lock:
+            self._note = {"kind": kind, "text": text}
+            self.refresh()
+
+    def change(self, name: str, value: Any) -> None:
+        """Follow a setting that has changed, and make no more anew than depends on it."""
+        selection = self.selection
+        if name == "smoothing":
+            self.chart.smooth(value)
+        elif name == "variable":
+            self._owner.view_state = {**self._owner.view_state, "code": self._code()}
+        elif name == "rule" and value != selection.rule:
+            selection.rule = value
+            self._choose()
+        elif name == "selected_lr" and value != selection.lr:
+            selection.pick = value
+            self._choose()
+        elif name in ("start_lr", "end_lr", "num_steps", "repeats"):
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Make anew everything that the browser shows beyond the settings."""
+        owner = self._owner
+        with owner.lock:
+            sweep, run = owner.sweep, owner.runner.current
+            if run is None:
+                self.chart.cover(sweep.start_lr, sweep.end_lr)
+            owner.view_state = dict(
+                make_view(
+                    status=owner.status,
+                    sweep=sweep,
+                    repeats=owner.repeats,
+                    run=run,
+                    shown_run=self._run,
+                    selection=self.selection,
+                    note=self._note,
+                    failure=self._failure,
+                    code=self._code(),
+                    bounds=self.chart.bounds,
+                    margins=MARGIN_PX,
+                )
+            )
+
+    def _choose(self) -> None:
+        self._mirror()
+        self._mark()
+
+    def _mirror(self) -> None:
+        """Set the traits that show the selection; `change` finds them as they are."""
+        self._owner.rule = self.selection.rule
+        self._owner.suggestion = self.selection.suggestion
+        self._owner.selected_lr = self.selection.lr
+
+    def _mark(self) -> None:
+        """Mark the suggestion and the pick on the chart, and show them in words."""
+        run = self._owner.runner.current
+        is_hidden = run is not None and run.job.hides_suggestion
+        self.chart.mark(None if is_hidden else self.selection.suggestion, self.selection.pick)
+        self.refresh()
+
+    def _code(self) -> str:
+        return "" if self.selection.lr is None else self._owner.code(self.selection.lr)
+
+    def _begin(self, run: Run[Job]) -> None:
+        self._run, self._failure = run, None
+        if run.job.hides_suggestion:
+            self.selection.pick = None
+        run.job.begin(self.chart, self._owner.history)
+        text = words.beginning(is_blocking=run.is_blocking, host=hosts.current_host())
+        self._note = {"kind": "info", "text": text}
+
+    def _show_end(self, run: Run[Job], failed: str) -> None:
+        if self._run is run:
+            if run.error is not None:
+                self._failure = words.failure(run.error, run.last)
+                self._note = {"kind": "error", "text": failed}
+            self._owner.status = "finished" if run.error is None else "failed"
+        self._mark()

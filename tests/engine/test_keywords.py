@@ -1,0 +1,66 @@
+"""The keywords of a range test are known to help(), to completion and to the check for unknown ones, from one place."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from lr_widget import iter_range_test, probe, range_test
+from lr_widget.engine.keywords import DEFAULTS, Keywords, spelled_out
+
+GIVEN = ("model", "optimizer", "loss_fn", "train_data")
+
+
+def test_every_keyword_has_a_type_and_a_default() -> None:
+    """In the same order, so that neither list can be forgotten."""
+    assert [*Keywords.__annotations__] == [*DEFAULTS]
+
+
+def test_help_shows_every_keyword_of_range_test() -> None:
+    """With its default; the two that it has of its own are there once."""
+    parameters = inspect.signature(range_test).parameters
+    assert list(parameters)[:7] == ["model", "optimizer", "loss_fn", "train_data", "start_lr", "end_lr", "num_steps"]
+    assert parameters["num_steps"].default == 100
+    assert set(parameters) - set(inspect.signature(iter_range_test).parameters) == {"repeats", "progress"}
+
+
+@pytest.mark.parametrize("function", [iter_range_test, range_test, probe])
+def test_the_docstring_describes_every_keyword(function: Any) -> None:
+    """Also those that come through **options; nothing of the machinery is left in it."""
+    doc = inspect.getdoc(function)
+    section = doc[doc.index("Args:") : doc.index("Returns:")]
+    names = [name for line in section.splitlines() for name in line.partition(":")[0].strip().split(", ")]
+    assert set(inspect.signature(function).parameters) - set(names) == set()
+    assert "**options" not in doc
+
+
+def test_a_spelled_out_function_keeps_its_own_parameters_and_puts_them_in_place() -> None:
+    """First and last frame the rest; positional parameters stay in front."""
+
+    @spelled_out(first=("own",), last=("seed",))
+    def function(model: Any, *, own: int = 3, **options: Any) -> int:
+        """Return nothing."""
+
+    parameters = inspect.signature(function).parameters
+    assert list(parameters)[:3] == ["model", "own", "start_lr"]
+    assert list(parameters)[-1] == "seed"
+    assert parameters["own"].default == 3
+    assert parameters["model"].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    assert parameters["start_lr"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert str(parameters["start_lr"]) == "start_lr: 'float' = 1e-07"
+
+
+@pytest.mark.parametrize("function", [iter_range_test, range_test, probe])
+def test_an_unknown_keyword_is_refused_with_the_closest_one(function: Any) -> None:
+    """Before anything runs."""
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    given = (model, optimizer, nn.functional.mse_loss, [(torch.ones(4, 2), torch.ones(4, 1))])
+    with pytest.raises(TypeError, match=r"got an unexpected keyword argument 'num_stepz'; did you mean 'num_steps'\?"):
+        function(*given, num_stepz=3)
+    with pytest.raises(TypeError, match="got an unexpected keyword argument 'colour'; it takes the keywords of range_"):
+        function(*given, colour="red")

@@ -1,0 +1,67 @@
+"""The part of the loss axis that matters, worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lr_widget.results import y_limits
+
+
+def test_an_exploding_tail_does_not_flatten_the_curve() -> None:
+    """From 2.3 down to 0.3 and then up to 1e9: the axis ends a little above 2.3."""
+    loss = np.concatenate([np.full(40, 2.3), np.linspace(2.3, 0.3, 40), np.geomspace(0.3, 1e9, 20)])
+    low, high = y_limits(loss, loss) or (0.0, 0.0)
+    assert 0.0 <= low < 0.3
+    # top 2.3, plus 0.6 of the height 2.0, plus 6 % of the whole: (2.3 + 1.2) + 0.06 * 3.2
+    assert high == pytest.approx(3.692)
+
+
+@pytest.mark.parametrize(
+    ("losses", "inside"),
+    [
+        ([-3.0, -5.0, -9.0], (-9.0, -3.0)),
+        ([7.0], (7.0, 7.0)),
+        ([2.0, 2.0, 2.0], (2.0, 2.0)),
+        ([1.0, 2.0, 4.0, 8.0], (1.0, 3.0)),
+        ([3.0, np.inf, np.nan], (3.0, 3.0)),
+        ([0.0, 0.0], (0.0, 0.0)),
+        ([1e6, 1e6 + 1, 1e6 - 1], (1e6 - 1, 1e6 + 1)),
+    ],
+)
+def test_limits_enclose_what_matters(losses: list[float], inside: tuple[float, float]) -> None:
+    """Negative, single, constant, rising, non-finite and offset losses get a proper axis."""
+    low, high = y_limits(np.array(losses), np.array(losses)) or (np.nan, np.nan)
+    assert low < inside[0] <= inside[1] < high
+
+
+def test_no_finite_loss_has_no_limits() -> None:
+    """The chart then keeps the axis that it has."""
+    assert y_limits(np.array([np.nan]), np.array([np.nan])) is None
+
+
+def test_limits_of_positive_losses_hardly_go_below_zero() -> None:
+    """A loss that cannot be negative has no axis that says so."""
+    losses = np.array([2.0, 1.0, 0.0])
+    assert (y_limits(losses, losses) or (0.0, 0.0))[0] == pytest.approx(-0.06)
+
+
+def test_no_raw_loss_falls_out_of_the_picture_at_the_bottom() -> None:
+    """From 2 down to 0.5 smoothed, a raw 0.1 among them; at the top 0.6 of 1.9 stays, and 6 % of 3.04 at both ends."""
+    smoothed = np.array([2.0, 1.0, 0.5, 50.0])
+    raw = np.array([2.0, 0.1, 0.5, 50.0])
+    assert y_limits(raw, smoothed) == pytest.approx((0.1 - 0.1824, 2.0 + 1.14 + 0.1824))
+
+
+def test_a_rising_curve_shows_its_lower_half() -> None:
+    """From 1 to the median, 3, and 0.6 of 2 above it; with 6 % of 3.2 at both ends."""
+    losses = np.array([1.0, 2.0, 4.0, 8.0])
+    assert y_limits(losses, losses) == pytest.approx((1.0 - 0.192, 3.0 + 1.2 + 0.192))
+
+
+def test_an_end_in_nan_changes_nothing() -> None:
+    """A step counts where both of its losses are finite."""
+    losses = np.array([3.0, 2.0, 1.0, 9.0])
+    ended = np.append(losses, np.nan)
+    assert y_limits(ended, ended) == y_limits(losses, losses)
+    assert y_limits(np.append(losses, -50.0), ended) == y_limits(losses, losses)

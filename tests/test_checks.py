@@ -1,0 +1,115 @@
+"""One check a kind of number or name: each value is taken as Python's own, or refused with rule, value and remedy."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lr_widget.checks import check_count, check_rate, check_seed, check_share, check_variable_name, describe
+
+
+@pytest.mark.parametrize(
+    ("value", "rate"), [(1, 1.0), (Fraction(1, 8), 0.125), (np.float32(0.25), 0.25), (5e-324, 5e-324)]
+)
+def test_a_rate_becomes_a_float(value: Any, rate: float) -> None:
+    """Any real number that is positive and finite is a rate."""
+    checked = check_rate("lr", value)
+    assert (checked, type(checked)) == (rate, float)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        ("1e-3", TypeError, "lr must be a number, got '1e-3' of type str; give a rate like 3e-4"),
+        (True, TypeError, "lr must be a number, got True of type bool"),
+        (0.1j, TypeError, "lr must be a number, got 0.1j of type complex"),
+        (np.complex64(0.1), TypeError, "lr must be a number, got .* of type complex64"),
+        (0, ValueError, "lr must be a positive, finite learning rate, got 0; give a rate like 3e-4"),
+        (float("nan"), ValueError, "lr must be a positive, finite learning rate, got nan"),
+        (10**400, ValueError, "lr must be a positive, finite learning rate, got 1000000"),
+    ],
+)
+def test_a_wrong_rate_is_refused_with_value_and_remedy(value: Any, error: type[Exception], message: str) -> None:
+    """An int of 400 digits is too large to be a float, and the message does not repeat all of it."""
+    with pytest.raises(error, match=message) as caught:
+        check_rate("lr", value)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
+def test_a_count_becomes_an_int(value: Any) -> None:
+    """NumPy's integers are counts."""
+    checked = check_count("n", value)
+    assert (checked, type(checked)) == (3, int)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (3.0, TypeError, "n must be an integer, got 3.0 of type float; 75 is usual"),
+        (True, TypeError, "n must be an integer, got True of type bool; 75 is usual"),
+        (None, TypeError, "n must be an integer, got None of type NoneType"),
+        (7, ValueError, "n must be at least 8, got 7; 75 is usual"),
+    ],
+)
+def test_a_wrong_count_is_refused_with_value_and_remedy(value: Any, error: type[Exception], message: str) -> None:
+    """100.0 is no count by its type, 7 none by its size."""
+    with pytest.raises(error, match=message):
+        check_count("n", value, least=8, usual=75)
+
+
+@given(st.floats(0, 1, exclude_max=True))
+def test_every_number_from_0_to_below_1_is_a_share(value: float) -> None:
+    """The ends: 0 is in, 1 is out."""
+    assert check_share("beta", value) == value
+
+
+@pytest.mark.parametrize("value", [1, 1.0, -1e-9, float("nan"), float("inf")])
+def test_a_share_outside_its_range_is_a_value_error(value: float) -> None:
+    """NaN is outside, too."""
+    with pytest.raises(ValueError, match=r"beta must be in \[0, 1\), got .*; use 0 for no smoothing"):
+        check_share("beta", value)
+
+
+@pytest.mark.parametrize("value", ["0.9", None, True, 0.5j])
+def test_a_share_of_another_type_is_a_type_error(value: Any) -> None:
+    """With the same sentence."""
+    with pytest.raises(TypeError, match=r"beta must be in \[0, 1\), got .*; use 0 for no smoothing"):
+        check_share("beta", value)
+
+
+def test_a_seed_is_none_or_an_integer_of_63_bits() -> None:
+    """Both ends are in."""
+    assert [check_seed(seed) for seed in (None, 0, np.int64(5), 2**63 - 1)] == [None, 0, 5, 2**63 - 1]
+    for wrong, error in ((-1, ValueError), (2**63, ValueError), (1.0, TypeError), (True, TypeError)):
+        with pytest.raises(error, match=r"seed must be .*, got .*; 0 is as good as any"):
+            check_seed(wrong)
+
+
+def test_a_variables_name_is_read_as_python_reads_it() -> None:
+    """A ligature is two letters; keywords, builtins and IPython's own names are refused."""
+    assert check_variable_name("ﬁne_lr") == "fine_lr"
+    for wrong in ("a b", "for", "print", "_i3", "", None, 3):
+        with pytest.raises(ValueError, match="use for example 'lr'"):
+            check_variable_name(wrong)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (torch.ones(2, 3), "a torch.float32 tensor of shape (2, 3)"),
+        (torch.nn.Parameter, "<class 'torch.nn.parameter.Parameter'> of type _ParameterMeta"),
+        ((1, 2), "a tuple of length 2"),
+        ([], "a list of length 0"),
+        ("x", "'x' of type str"),
+    ],
+)
+def test_values_are_described_in_a_few_words(value: Any, words: str) -> None:
+    """A tensor by its shape, a sequence by its length, anything else by itself and its type."""
+    assert describe(value) == words

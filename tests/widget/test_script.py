@@ -1,0 +1,139 @@
+"""The script of *Copy code*: it runs, it makes the same test, and it sets the user's own optimizer as Apply does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from lr_widget import LRFinderWidget
+
+from .helpers import Training, click
+
+Make = Callable[..., LRFinderWidget]
+
+mse = nn.functional.mse_loss
+
+
+def linear() -> nn.Linear:
+    """A model whose weights do not depend on the test before."""
+    torch.manual_seed(0)
+    return nn.Linear(2, 1)
+
+
+def batches() -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """One batch that a line fits."""
+    return [(torch.tensor([[0.0, 1.0], [1.0, 0.5], [2.0, 1.0]]), torch.tensor([[1.0], [2.0], [4.0]]))]
+
+
+def script_of(optimizer: Any, *arguments: str, model: Any = None, loss_fn: Any = mse, **keywords: Any) -> str:
+    """The script of a widget on which 0.02 was picked."""
+    keywords = {"start_lr": 1e-4, "end_lr": 1e-2, "num_steps": 12} | keywords
+    widget = LRFinderWidget(model, optimizer, loss_fn, batches(), *arguments, **keywords)
+    widget.selected_lr = 0.02
+    code = str(widget.view_state["code"])
+    widget.close()
+    return code
+
+
+def rates(*optimizers: torch.optim.Optimizer) -> list[Any]:
+    """The rates of all groups."""
+    return [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
+
+
+def test_the_script_assigns_the_variable_that_the_widget_copies_to() -> None:
+    """Not the name lr, whatever the user has chosen."""
+    model = linear()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    code = script_of(optimizer, "best_rate", model=model)
+    assert "\nbest_rate = 2.0e-02\n" in code
+    names = {"model": model, "optimizer": optimizer, "loss_fn": mse, "train_data": batches()}
+    exec(code, names)
+    assert names["best_rate"] == 0.02
+    assert "lr" not in names
+    assert rates(optimizer) == [0.02]
+    assert (len(names["records"]), names["records"].start_lr) == (12, 1e-4)
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("ratio", [0.02, 0.002]), ("equal", [0.02, 0.02])])
+def test_the_script_keeps_the_proportions_of_the_groups_as_apply_does(mode: str, expected: list[float]) -> None:
+    """A tenth of the rate for the bias stays a tenth; with group_lrs="equal", both get the rate."""
+    model = linear()
+    groups = [{"params": [model.weight], "lr": 0.1}, {"params": [model.bias], "lr": 0.01}]
+    optimizer = torch.optim.SGD(groups, lr=0.1)
+    code = script_of(optimizer, model=model, group_lrs=mode)
+    exec(code, {"model": model, "optimizer": optimizer, "loss_fn": mse, "train_data": batches()})
+    assert rates(optimizer) == pytest.approx(expected)
+    before = rates(optimizer)
+    widget = LRFinderWidget(model, optimizer, mse, batches(), group_lrs=mode)
+    widget.selected_lr = 0.02
+    widget.apply()
+    widget.close()
+    assert rates(optimizer) == pytest.approx(before)
+
+
+def test_the_script_sets_a_rate_in_a_tensor_in_place() -> None:
+    """A captured or compiled step reads this very tensor."""
+    model = linear()
+    groups = [{"params": [model.weight], "lr": torch.tensor(0.1)}, {"params": [model.bias], "lr": 0.01}]
+    optimizer = torch.optim.Adam(groups, lr=0.1)
+    tensor = optimizer.param_groups[0]["lr"]
+    code = script_of(optimizer, model=model)
+    exec(code, {"model": model, "optimizer": optimizer, "loss_fn": mse, "train_data": batches()})
+    assert optimizer.param_groups[0]["lr"] is tensor
+    assert [float(rate) for rate in rates(optimizer)] == pytest.approx([0.02, 0.002])
+
+
+def test_the_script_knows_several_optimizers_and_a_train_step() -> None:
+    """What the widget was given as a list is a list in the script, and functions go by their keywords' names."""
+    model = linear()
+    optimizers = [torch.optim.SGD([model.weight], lr=0.1), torch.optim.SGD([model.bias], lr=0.05)]
+
+    def train_step(model: Any, batch: Any) -> torch.Tensor:
+        return mse(model(batch[0]), batch[1])
+
+    code = script_of(optimizers, model=model, loss_fn=None, train_step=train_step)
+    assert "model, optimizers, None, train_data" in code
+    names = {"model": model, "optimizers": optimizers, "train_step": train_step, "train_data": batches()}
+    exec(code, names)
+    assert rates(*optimizers) == pytest.approx([0.02, 0.01])
+
+
+def test_the_script_makes_the_same_test() -> None:
+    """Every keyword that the widget was given is in it, so the losses are the widget's."""
+    model = linear()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    options = {"schedule": "linear", "accumulation_steps": 2, "max_grad_norm": 0.5, "seed": 3, "repeats": 2}
+    data = (torch.randn(64, 2), torch.randn(64, 1))
+    sweep = {"start_lr": 1e-3, "end_lr": 0.1, "num_steps": 15}
+    widget = LRFinderWidget(model, optimizer, mse, data, **sweep, **options, dataloader_options={"batch_size": 8})
+    records = widget.run()
+    widget.selected_lr = 0.02
+    code = str(widget.view_state["code"])
+    widget.close()
+    names = {"model": model, "optimizer": optimizer, "loss_fn": mse, "train_data": data}
+    exec(code, names)
+    assert names["records"].loss.tolist() == records.loss.tolist()
+    assert names["records"].schedule == "linear"
+
+
+def test_another_variable_makes_only_the_script_anew(make_widget: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else on the screen depends on the name."""
+    widget = make_widget()
+    click(widget, "set", name="selected_lr", value="1e-3")
+    before = dict(widget.view_state)
+    monkeypatch.setattr("lr_widget.widget.screen.make_view", None)  # would raise
+    widget.variable = "rate"
+    assert "\nrate = 1.0e-03\n" in widget.view_state["code"]
+    assert {name: part for name, part in widget.view_state.items() if name != "code"} == {
+        name: part for name, part in before.items() if name != "code"
+    }
+    widget.max_probe_steps = 80  # nor on this one
+
+
+def test_without_a_rate_there_is_no_script(make_widget: Make, training: Training) -> None:
+    """There is nothing to copy yet."""
+    assert make_widget().view_state["code"] == ""
