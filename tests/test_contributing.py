@@ -34,7 +34,7 @@ def test_the_tree_has_every_module() -> None:
 
 
 def test_every_file_that_is_named_exists() -> None:
-    """A newcomer finds what the table points to."""
+    """A newcomer finds the files of the table."""
     assert missing_files(TEXT) == []
 
 

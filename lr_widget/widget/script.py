@@ -43,13 +43,13 @@ def script(
     ]
     options = [f"start_lr={plain(sweep.start_lr)}", f"end_lr={plain(sweep.end_lr)}", f"num_steps={sweep.num_steps}"]
     options += [f"repeats={repeats}"] * (repeats != 1)
-    options += [f"{name}={_written(name, value)}" for name, value in keywords.items()]
     lines = [
         "from lr_widget import range_test",
         "",
         "records = range_test(",
         f"    {', '.join(names)},",
         f"    {', '.join(options)},",
+        *(f"    {name}={_written(name, value)}," for name, value in keywords.items()),
         ")",
         f"{variable} = {rate(lr)}",
         *_assignment(optimizer, variable, shares),

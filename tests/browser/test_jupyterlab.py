@@ -110,8 +110,8 @@ def test_stop_in_the_middle_keeps_the_points_and_restores(open_notebook: Open) -
     notebook.wait_for(STEP_SHOWN, 10)
     notebook.ref("pause").click()
     notebook.wait_for_note("Paused.")
-    paused_at = notebook.ask("len(widget.runner.current.steps)")
-    assert notebook.ask("time.sleep(0.7) or len(widget.runner.current.steps)") == paused_at
+    paused_at = notebook.ask("widget.runner.current.count")
+    assert notebook.ask("time.sleep(0.7) or widget.runner.current.count") == paused_at
     notebook.ref("pause").click()
     notebook.wait_for(STEP_SHOWN, int(paused_at) + 5)
     notebook.ref("stop").click()
@@ -154,7 +154,7 @@ def test_typed_values_and_sliders_reach_python_and_wrong_ones_do_not(open_notebo
         notebook.wait_for("() => document.querySelector('.lrw [data-ref=start_lr]').value === '0.0003'")
         enter("start_lr", "3e-4")
         enter("num_steps", "1.5")
-        notebook.wait_for_note("num_steps must be an integer, got 1.5 of type float; 100 is usual")
+        notebook.wait_for_note("num_steps must be a whole number, got '1.5'; type one like 100")
     enter("variable", "for")
     notebook.wait_for_note("cannot be the Python keyword 'for'")
     assert notebook.ask("f'{widget.start_lr} {widget.num_steps} {widget.variable}'") == "0.0003 42 rate"

@@ -21,7 +21,7 @@ SWEEP: dict[str, Any] = {"start_lr": 1e-4, "end_lr": 1e-2, "num_steps": 6, "dive
 
 
 class Recorder(nn.Module):
-    """A weight whose loss is the mean of the batch times it; outside the model it keeps which batches it saw."""
+    """A weight whose loss is the mean of the batch times it; outside the model it keeps the batches that it saw."""
 
     def __init__(self, seen: list[list[float]]) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ def test_no_more_is_taken_from_an_iterator_than_the_steps_need() -> None:
 
 
 class Restarting:
-    """Starts over at every ``iter``: its ``__iter__`` is a generator function."""
+    """Starts over at every `iter`: its `__iter__` is a generator function."""
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         yield from numbers(4)
@@ -135,13 +135,13 @@ def test_an_object_that_makes_generators_starts_over() -> None:
 
 
 def test_a_generator_function_itself_is_no_data() -> None:
-    """The function that makes the generator, given without a call, is refused with what is wanted."""
+    """The function that makes the generator, given without a call, is refused with the remedy."""
     with pytest.raises(TypeError, match=r"train_data must be a DataLoader, .* or an iterable of batches, got function"):
         sweep_on(numbers)
 
 
 class Stream(IterableDataset[torch.Tensor]):
-    """A stream of samples that starts over, or, with ``once``, one that is used up after its first pass."""
+    """A stream of samples that starts over, or, with `once`, one that is used up after its first pass."""
 
     def __init__(self, once: bool = False) -> None:
         self.rest = numbers(8) if once else None
@@ -296,8 +296,8 @@ def test_an_iterator_of_the_users_keeps_its_workers_and_goes_on() -> None:
 class StatefulLoader:
     """Keeps its place as torchdata's StatefulDataLoader does.
 
-    The place is in the iterator made last. `state_dict` makes one where there is none, and the next ``iter`` then takes
-    that; after `load_state_dict` the next ``iter`` starts at the place loaded, and the ones after it at the beginning.
+    The place is in the iterator made last. `state_dict` makes one where there is none, and the next `iter` then takes
+    that; after `load_state_dict` the next `iter` starts at the place loaded, and the ones after it at the beginning.
     """
 
     def __init__(self) -> None:
@@ -343,14 +343,14 @@ class Epoch(Iterator[torch.Tensor]):
 
 
 def in_the_middle(loader: StatefulLoader) -> Iterator[torch.Tensor] | None:
-    """Take three batches of an epoch; the user goes on with its iterator, which is returned."""
+    """Take three batches of an epoch and return its iterator; the user goes on with it."""
     epoch = iter(loader)
     assert [number.item() for number in islice(epoch, 3)] == [0, 1, 2]
     return epoch
 
 
 def resumed(loader: StatefulLoader) -> Iterator[torch.Tensor] | None:
-    """Load a place from a checkpoint; the user's next ``iter`` goes on from there."""
+    """Load a place from a checkpoint; the user's next `iter` goes on from there."""
     loader.load_state_dict({"place": 3})
     return None
 
@@ -363,7 +363,7 @@ def resumed_and_asked(loader: StatefulLoader) -> Iterator[torch.Tensor] | None:
 
 
 def new(loader: StatefulLoader) -> Iterator[torch.Tensor] | None:
-    """Leave it as it is: the user's next ``iter`` begins the first epoch."""
+    """Leave it as it is: the user's next `iter` begins the first epoch."""
     return None
 
 
@@ -402,7 +402,7 @@ def test_a_loader_with_a_place_goes_on_at_its_place(
 
 
 class Hiding:
-    """Data that draws from a loader which it hides from view."""
+    """Data that draws from a hidden loader."""
 
     def __init__(self, loader: StatefulLoader) -> None:
         self.draw = lambda: iter(loader)

@@ -13,7 +13,7 @@ from lr_widget.engine.divergence import Divergence
 def first_stop(
     losses: np.ndarray | list[float], factor: float | None = 4.0, num_steps: int | None = None
 ) -> int | None:
-    """The step (from 1) at which the rule fires, or None."""
+    """The step, from 1, of the rule's answer yes; None without one."""
     has_diverged = Divergence(factor, num_steps or len(losses))
     return next((step for step, loss in enumerate(losses, 1) if has_diverged(float(loss))), None)
 

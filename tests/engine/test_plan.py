@@ -81,7 +81,7 @@ def test_an_argument_of_a_wrong_type_gets_one_clear_sentence(
 
 
 def test_numbers_of_numpy_are_taken_for_numbers() -> None:
-    """float32 and int64 arguments run, and what is on record is Python's, as JSON wants it."""
+    """float32 and int64 arguments run, and Python's numbers are on record, as JSON wants it."""
     session = Session()
     numbers: dict[str, Any] = {"start_lr": np.float32(0.25), "end_lr": np.float64(0.5), "num_steps": np.int64(4)}
     counts = {"accumulation_steps": np.int64(1), "repeats": np.int64(2), "seed": np.int64(2**63 - 1)}

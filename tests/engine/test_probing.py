@@ -48,7 +48,7 @@ def bowl_options() -> dict[str, Any]:
 
 @pytest.mark.parametrize("start", [0.01, 0.1, 1.0, 10.0])
 def test_the_rate_that_trains_best_is_found_wherever_the_suggestion_is(start: float):
-    """In a bowl of curvature 1 that is the rate 1, which is at the bottom after one step; 3.2 explodes.
+    """In a bowl of curvature 1 that is the rate 1, at the bottom after one step; 3.2 explodes.
 
     The range has it, and the suggestion is close to the bottom after 8 steps, too: at most a tenth of the way is left.
     """
@@ -187,7 +187,7 @@ def test_ctrl_c_keeps_the_trainings_so_far():
 
 @pytest.mark.parametrize("kind", ["cnn", "tied", "gan"])
 def test_probes_leave_no_trace(kind: str):
-    """Whether they end by themselves, are closed in the middle, raise, or are interrupted at any 97th line."""
+    """They may end by themselves, be closed in the middle, raise, or be interrupted at any 97th line."""
     training = Training(kind, "adam", warm_steps=2)
     before = Look(*training.everything)
     calls = itertools.count(1)
@@ -257,7 +257,7 @@ class Counter:
 
 
 def test_what_an_iterator_names_is_put_back_after_every_training():
-    """An iterator can be walked once, and the range test and each probe need what it gives."""
+    """An iterator can be walked once, and the range test and each probe need its items."""
     options, counter = bowl_options(), Counter()
 
     def step(model: nn.Module, batch: Any) -> torch.Tensor:

@@ -184,9 +184,9 @@ def test_stopping_in_a_later_sweep_keeps_those_before(make_widget: Make, trainin
     ("name", "value", "message"),
     [
         ("repeats", 0, "Repeats must be at least 1, got 0; 1 is usual"),
-        ("repeats", "two", "Repeats must be a number, got 'two'; type one like 1"),
+        ("repeats", "two", "Repeats must be a whole number, got 'two'; type one like 1"),
         ("max_probe_steps", 31, "max_probe_steps must be at least 32, got 31; 300 is usual"),
-        ("max_probe_steps", "", "max_probe_steps must be a number, got ''; type one like 300"),
+        ("max_probe_steps", "", "max_probe_steps must be a whole number, got ''; type one like 300"),
     ],
 )
 def test_wrong_numbers_are_ignored_with_a_message(make_widget: Make, name: str, value: Any, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
@@ -72,7 +73,7 @@ def read_value(name: str, value: object) -> object:
     """Parse a typed text as the setting's number; an empty text for the pick means none.
 
     Raises:
-        ValueError: the text is no number.
+        ValueError: the text is no number, or no whole one where the setting is a count.
     """
     if isinstance(value, str):
         text = value.strip()
@@ -81,10 +82,14 @@ def read_value(name: str, value: object) -> object:
         if name == "selected_lr" and not text:
             return None
         try:
-            value = float(text.replace(",", "."))
+            number = float(text.replace(",", "."))
         except ValueError:
-            example = _EXAMPLES.get(name, "3e-4")
-            raise ValueError(f"{name} must be a number, got {value!r:.60}; type one like {example}") from None
+            number = math.nan
+        is_count = name in _COUNTS
+        if math.isnan(number) or (is_count and not number.is_integer()):
+            kind, example = "a whole number" if is_count else "a number", _EXAMPLES.get(name, "3e-4")
+            raise ValueError(f"{name} must be {kind}, got {value!r:.60}; type one like {example}")
+        value = number
     # JSON and typed text do not tell 100 from 100.0.
     return int(value) if name in _COUNTS and isinstance(value, float) and value.is_integer() else value
 

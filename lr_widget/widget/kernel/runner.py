@@ -166,7 +166,7 @@ class Runner(Generic[J]):
         return run
 
     def stop(self, run_id: int | None = None) -> bool:
-        """Ask the current run to end after its step; False if there is none or ``run_id`` names an earlier one."""
+        """Ask the current run to end after its step; False if there is none or `run_id` names an earlier one."""
         run = self._meant(run_id)
         if run is None:
             return False
@@ -191,7 +191,7 @@ class Runner(Generic[J]):
         return True
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until no run is in progress and its end is shown; False if ``timeout`` seconds were not enough.
+        """Wait until no run is in progress and its end is shown; False if `timeout` seconds were not enough.
 
         The time that the observers of the end take is not counted.
 
