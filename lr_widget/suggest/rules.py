@@ -12,11 +12,34 @@ from .peers import PEERS
 from .suggestion import Suggestion
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike
 
     from .curve import Curve, Points
 
-RULES = ("auto", "steepest", "minimum/10", *PEERS)  # the default first
+
+def _steepest(curve: Curve) -> Suggestion:
+    at = int(np.argmin(curve.fit.slope))
+    if curve.fit.slope[at] >= 0:
+        return Suggestion(None, "steepest", "The loss falls nowhere below where it starts; lower start_lr.")
+    return Suggestion(10 ** float(curve.x[at]), "steepest", "The smoothed loss falls fastest here.")
+
+
+def _minimum_tenth(curve: Curve) -> Suggestion:
+    at = int(np.argmin(curve.fit.level))
+    if at == 0:
+        return Suggestion(None, "minimum/10", "The loss is lowest at the first rate; lower start_lr.")
+    lowest = float(curve.x[at])
+    return Suggestion(
+        10 ** (lowest - 1), "minimum/10", f"A tenth of the rate where the loss is lowest, {10**lowest:.1e}."
+    )
+
+
+# Rules that read the prepared curve: {name: function of the curve}. A new one is an entry here.
+CURVE_RULES: dict[str, Callable[[Curve], Suggestion]] = {"steepest": _steepest, "minimum/10": _minimum_tenth}
+
+RULES = ("auto", *CURVE_RULES, *PEERS)  # the default first
 
 
 def suggest_lr(lrs: ArrayLike, losses: ArrayLike, rule: str = "auto") -> Suggestion:
@@ -84,27 +107,8 @@ def _peer(points: Points, rule: str) -> Suggestion:
 
 def _ours(points: Points, rule: str) -> Suggestion:
     curve = prepare(points)
-    if rule == "steepest":
-        return _steepest(curve)
-    if rule == "minimum/10":
-        return _minimum_tenth(curve)
+    if rule in CURVE_RULES:
+        return CURVE_RULES[rule](curve)
     few = points.thinned()
-    rates = [_steepest(curve).lr, _minimum_tenth(curve).lr, *(_peer(few, name).lr for name in PEERS)]
-    return auto(curve, rates)
-
-
-def _steepest(curve: Curve) -> Suggestion:
-    at = int(np.argmin(curve.fit.slope))
-    if curve.fit.slope[at] >= 0:
-        return Suggestion(None, "steepest", "The loss falls nowhere below where it starts; lower start_lr.")
-    return Suggestion(10 ** float(curve.x[at]), "steepest", "The smoothed loss falls fastest here.")
-
-
-def _minimum_tenth(curve: Curve) -> Suggestion:
-    at = int(np.argmin(curve.fit.level))
-    if at == 0:
-        return Suggestion(None, "minimum/10", "The loss is lowest at the first rate; lower start_lr.")
-    lowest = float(curve.x[at])
-    return Suggestion(
-        10 ** (lowest - 1), "minimum/10", f"A tenth of the rate where the loss is lowest, {10**lowest:.1e}."
-    )
+    others = [*(read(curve) for read in CURVE_RULES.values()), *(_peer(few, name) for name in PEERS)]
+    return auto(curve, [other.lr for other in others])
