@@ -9,6 +9,7 @@ from ..checks import check_count
 from ..engine import (
     DEFAULTS,
     MIN_PROBE_STEPS,
+    Keywords,
     Probing,
     RangeTest,
     make_plan,
@@ -30,6 +31,12 @@ MIN_MAX_PROBE_STEPS = _PROBES_IN_FULL * MIN_PROBE_STEPS
 # Keywords that are traits, since they can change between two runs; of the schedule, only the bounds can.
 _TRAITS = ("start_lr", "end_lr", "num_steps", "repeats")
 _OTHERS = ("variable", "smoothing", "max_probe_steps")
+
+
+class WidgetKeywords(Keywords, total=False):
+    """The keywords of `LRFinderWidget` that are those of `range_test`."""
+
+    repeats: int
 
 
 class Arguments:

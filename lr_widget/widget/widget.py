@@ -29,6 +29,9 @@ from .selection import DEFAULT_RULE, PROBE_RULE
 from .traits import Count, Rate, Smoothing, VariableName
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .arguments import WidgetKeywords
     from .browser import Kind
     from .jobs import Job, ProbeJob
 
@@ -92,6 +95,8 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
     figure = traitlets.Instance(DOMWidget).tag(sync=True, **widget_serialization)
     view_state = traitlets.Dict().tag(sync=True)
 
+    is_open = False  # from the end of `__init__` until `close`
+
     def __init__(
         self,
         model: Any,
@@ -102,11 +107,10 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         *,
         smoothing: float = 0.9,
         max_probe_steps: int = DEFAULT_MAX_STEPS,
-        **keywords: Any,
+        **keywords: Unpack[WidgetKeywords],
     ) -> None:
-        self._arguments = given = Arguments((model, optimizer, loss_fn, train_data), keywords)
+        self._arguments = given = Arguments((model, optimizer, loss_fn, train_data), dict(keywords))
         self.lock = threading.RLock()  # of OneWriter, which needs it before any trait is set
-        self.is_open = False
         self.cells_thread = CellsThread()
         self._screen = Screen(self, given.sweep, smoothing)
         self.runner: Runner[Job] = Runner(self.lock, self._screen.show, self._screen.end)
@@ -177,10 +181,7 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         self.steer("resume")
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until no test is running; False if `timeout` seconds were not enough.
-
-        Interrupting the kernel ends the waiting, not the test.
-        """
+        """Wait until no test is running; False after `timeout` seconds. An interrupt ends only the waiting."""
         return self.runner.wait(timeout)
 
     def copy_to_notebook(self) -> float:
@@ -211,7 +212,7 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
 
     def close(self) -> None:
         """Stop a running test, put everything back and remove the widget."""
-        if getattr(self, "is_open", False):
+        if self.is_open:
             self.is_open = False
             self.runner.shut_down()
             self._screen.chart.close()
@@ -250,16 +251,15 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
             self._screen.show(self.runner.start(job))
 
     def _selected(self, what: str) -> float:
-        if self.selected_lr is None:
-            raise NotebookError(f"there is no rate to {what} yet; run the test, or pick a rate on the chart")
-        return float(self.selected_lr)
+        if self.selected_lr is not None:
+            return float(self.selected_lr)
+        raise NotebookError(f"there is no rate to {what} yet; run the test, or pick a rate on the chart")
 
     @traitlets.validate("start_lr", "end_lr")
     def _check_bounds(self, proposal: Any) -> float:
-        is_start = proposal["trait"].name == "start_lr"
-        start_lr, end_lr = (proposal["value"], self.end_lr) if is_start else (self.start_lr, proposal["value"])
+        bounds = {"start_lr": self.start_lr, "end_lr": self.end_lr, proposal["trait"].name: proposal["value"]}
         try:
-            check_bounds(start_lr, end_lr)
+            check_bounds(**bounds)
         except ValueError as error:
             raise traitlets.TraitError(str(error)) from None
         return float(proposal["value"])
@@ -289,7 +289,7 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         self.send_state([name for name in sync_data if name in self.keys])
 
     def __repr__(self) -> str:
-        if not getattr(self, "is_open", False):
+        if not self.is_open:
             return "LRFinderWidget(closed)"
         return words.summary(self.sweep, self.repeats, self.status, self.selected_lr, self.suggestion)
 
