@@ -7,6 +7,8 @@ import numpy as np
 from lr_widget import Evidence, LRRecords, ProbeRun, Suggestion
 from lr_widget.widget.selection import Selection
 
+from .helpers import Make, click
+
 
 def records(bottom: float) -> LRRecords:
     """A clear curve with its lowest loss at a rate."""
@@ -54,7 +56,7 @@ def test_new_records_take_the_probes_away() -> None:
 
 
 def test_evidence_with_a_rate_replaces_a_pick_and_without_one_leaves_it() -> None:
-    """Who probes around a pick wants the outcome; no outcome is no reason to lose the pick."""
+    """A user who probes around a pick wants the outcome; no outcome is no reason to lose the pick."""
     selection = Selection(pick=2e-3)
     assert selection.take_evidence(evidence(np.nan))
     assert (selection.rule, selection.pick, selection.lr) == ("probe", 2e-3, 2e-3)
@@ -76,3 +78,20 @@ def test_a_rule_may_have_no_suggestion_yet() -> None:
     """Probes around a pick need no range test; another rule then has nothing to say."""
     selection = Selection({"probe": Suggestion(0.1, "probe", "Ended lowest.")}, rule="auto")
     assert (selection.suggestion, selection.lr) == (None, None)
+
+
+def test_picking_and_choosing_a_rule(make_widget: Make) -> None:
+    """A pick wins over the suggestion until it is taken back; a rule changes the suggestion."""
+    widget = make_widget(num_steps=30)
+    widget.run()
+    suggested = widget.suggestion.lr
+    click(widget, "set", name="selected_lr", value="2e-3")
+    assert (widget.selected_lr, widget.view_state["is_picked"]) == (2e-3, True)
+    click(widget, "set", name="rule", value="steepest")
+    assert widget.suggestion.rule == "steepest"
+    assert widget.selected_lr == 2e-3
+    click(widget, "set", name="rule", value="auto")
+    click(widget, "set", name="selected_lr", value=None)
+    assert (widget.selected_lr, widget.view_state["is_picked"]) == (suggested, False)
+    widget.selected_lr = 5e-3
+    assert widget.view_state["selected"] == "5.0e-03"

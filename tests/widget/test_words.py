@@ -1,10 +1,11 @@
-"""What the widget says."""
+"""The sentences on the screen."""
 
 from __future__ import annotations
 
 import pytest
 
-from lr_widget import StepRecord
+from lr_widget import StepRecord, Suggestion
+from lr_widget.schedule import Sweep
 from lr_widget.widget import words
 
 STEP = StepRecord(step=62, lr=7.4e-3, loss=1.8312, group_lrs=(7.4e-3,))
@@ -36,12 +37,12 @@ def test_slow_steps_are_timed_the_other_way_round() -> None:
 
 @pytest.mark.parametrize("reason", ["completed", "diverged", "non_finite", "stopped", "interrupted", "exhausted"])
 def test_every_ending_says_that_the_model_is_as_before(reason: str) -> None:
-    """That is what people fear for."""
+    """People fear for their model."""
     assert words.ending(reason, STEP, 100, 62, 2.0).endswith("Model and optimizer are as before.")
 
 
 def test_an_ending_names_step_and_rate() -> None:
-    """As far as it matters."""
+    """A reader finds the place on the curve."""
     assert words.ending("diverged", STEP, 100, 62, 2.04).startswith(
         "Done in 2.0 s: the loss exploded at step 62 of 100 (lr 7.4e-03)."
     )
@@ -67,3 +68,47 @@ def test_sentences_keep_python_names_as_they_are() -> None:
     """A capital would make another name of it."""
     assert words.sentence("start_lr must be positive") == "start_lr must be positive."
     assert words.sentence("the name is taken.") == "The name is taken."
+
+
+def test_the_places_of_repeats_and_probes() -> None:
+    """The sweep or the probe comes first, then the step."""
+    assert words.repeat_place(2, 3, 20, 100) == "sweep 2 / 3 · step 20 / 100"
+    assert words.probe_place(4, 70, 300) == "probe 4 · step 70 of at most 300"
+
+
+def test_the_rates_of_equal_groups_are_said_once() -> None:
+    """Different ones are all said, in the order of the groups."""
+    assert words.applied([0.5, 0.5]) == "The optimizer's learning rate is now 5.0e-01."
+    assert words.applied([0.5, 0.05]) == "The optimizer's learning rate is now 5.0e-01, 5.0e-02."
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "confidence", "text"),
+    [
+        (1e-3, 2e-3, "high", "1.0e-03 … 2.0e-03, high confidence"),
+        (1e-3, 2e-3, None, "1.0e-03 … 2.0e-03"),
+        (1e-3, 1.001e-3, "low", "low confidence"),  # no range in two digits
+        (None, 2e-3, None, ""),
+    ],
+)
+def test_a_range_is_written_as_far_as_it_is_known(
+    low: float | None, high: float | None, confidence: str | None, text: str
+) -> None:
+    """The confidence comes behind it, or alone."""
+    assert words.range_text(Suggestion(1e-3, "auto", "Because.", low, high, confidence)) == text
+
+
+@pytest.mark.parametrize(
+    ("lr", "suggestion", "end"),
+    [
+        (None, None, "idle)"),
+        (None, Suggestion(None, "auto", "No fall."), "idle; no suggestion: No fall.)"),
+        (5e-3, None, "idle; picked lr = 5.0e-03)"),
+        (5e-3, Suggestion(1e-3, "auto", "Because."), "idle; picked lr = 5.0e-03)"),
+        (1e-3, Suggestion(1e-3, "auto", "Because."), "idle; suggested lr = 1.0e-03: Because.)"),
+    ],
+)
+def test_the_summary_tells_a_pick_from_a_suggestion(lr: float | None, suggestion: Suggestion | None, end: str) -> None:
+    """Both stand behind the settings of the test."""
+    text = words.summary(Sweep(1e-7, 10.0, 100), 3, "idle", lr, suggestion)
+    assert text == f"LRFinderWidget(learning-rate range test, 1e-07 to 10 in 100 steps 3 times, {end}"

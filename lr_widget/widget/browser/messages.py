@@ -62,8 +62,10 @@ def parse(content: Any) -> Command:
     if not isinstance(content, dict) or content.get("command") not in COMMANDS:
         raise ValueError("a message that this widget does not know was ignored")
     name = content.get("name", "")
-    if content["command"] == "set" and name not in SETTINGS:
-        raise ValueError(f"{name!r:.60} is no setting of this widget; the message was ignored")
+    if not isinstance(name, str) or (content["command"] == "set" and name not in SETTINGS):
+        # Only a text is shown: the text form of a deeply nested value would exhaust Python's stack.
+        shown = f"{name!r:.60}" if isinstance(name, str) else f"a name of type {type(name).__name__}"
+        raise ValueError(f"{shown} is no setting of this widget; the message was ignored")
     run_id = content.get("run_id")
     is_id = isinstance(run_id, int) and not isinstance(run_id, bool)
     return Command(content["command"], run_id if is_id else None, name, content.get("value"))

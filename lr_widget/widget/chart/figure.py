@@ -167,14 +167,17 @@ class Chart:
 
     @staticmethod
     def _limits(curves: Sequence[tuple[Array, Array]], probes: Sequence[Probe]) -> tuple[float, float] | None:
-        losses = np.array([probe.loss for probe in probes], dtype=float)
-        limits = [y_limits(*curve) for curve in curves]
-        # Probes around a pick, without a test, have the chart to themselves.
-        known = [limit for limit in (limits if any(limits) else [y_limits(losses, losses)]) if limit is not None]
+        ends = [probe.loss for probe in probes if probe.is_complete]
+        known = [limit for curve in curves if (limit := y_limits(*curve)) is not None]
+        if not known and probes:
+            # Probes around a pick, without a test, have the chart to themselves. From the highest to the lowest they
+            # make a falling curve, all of which matters; those that exploded do not, unless there are no others.
+            losses = np.sort(np.array(ends or [probe.loss for probe in probes]))[::-1]
+            known = [limits] if (limits := y_limits(losses, losses)) is not None else []
         if not known:
             return None
         bottom, top = min(low for low, _ in known), max(high for _, high in known)
-        lowest = min((*(probe.loss for probe in probes if probe.is_complete), bottom))
+        lowest = min((*ends, bottom))
         return (lowest - _PROBE_ROOM * (top - lowest) if lowest < bottom else bottom), top
 
     def _show_limits(self, low: float, high: float) -> None:

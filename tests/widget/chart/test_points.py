@@ -1,11 +1,11 @@
-"""What of a curve is drawn."""
+"""The points and the ticks that a curve is drawn with."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from lr_widget.widget.chart.points import loss_ticks, lr_ticks, thin
+from lr_widget.widget.chart.points import band, loss_ticks, lr_ticks, thin
 
 
 def test_thinning_keeps_the_ends_and_every_extremum() -> None:
@@ -45,3 +45,21 @@ def test_loss_ticks() -> None:
     """At most six, at round losses, also below zero."""
     assert loss_ticks(0.0, 2.4).tolist() == [0.0, 0.5, 1.0, 1.5, 2.0]
     assert loss_ticks(-9.4, -2.6).tolist() == [-8.0, -6.0, -4.0]
+
+
+def test_a_band_goes_from_the_lowest_to_the_highest_loss() -> None:
+    """It goes as far as all curves do, leaves rates out where one of them is not finite, and needs two curves."""
+    lrs = np.array([1.0, 2.0, 3.0, 4.0])
+    first, second = np.array([5.0, np.nan, 1.0, 9.0]), np.array([4.0, 2.0, 3.0])
+    x, low_and_high = band([(lrs, first), (lrs[:3], second)])
+    assert (x.tolist(), low_and_high.tolist()) == ([1.0, 3.0], [[4.0, 1.0], [5.0, 3.0]])
+    x, low_and_high = band([(lrs, first)])
+    assert (x.shape, low_and_high.shape) == ((0,), (2, 0))
+
+
+def test_a_long_band_is_drawn_with_few_points() -> None:
+    """Six of eleven rates are every second one, the first and the last among them."""
+    lrs = np.arange(1.0, 12.0)
+    x, low_and_high = band([(lrs, lrs), (lrs, -lrs)], max_points=6)
+    assert x.tolist() == [1.0, 3.0, 5.0, 7.0, 9.0, 11.0]
+    assert low_and_high.tolist() == [(-x).tolist(), x.tolist()]

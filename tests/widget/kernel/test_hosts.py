@@ -1,4 +1,4 @@
-"""Tell the host that shows the notebook."""
+"""The host that shows the notebook is told by its marks."""
 
 from __future__ import annotations
 
@@ -33,3 +33,18 @@ def test_every_host_has_its_row() -> None:
     """A host is found by its own name, and only Colab does not show what a thread sends."""
     assert all(name == host.name for name, host in hosts.HOSTS.items())
     assert [name for name, host in hosts.HOSTS.items() if not host.shows_threads] == ["colab"]
+
+
+@pytest.mark.parametrize(
+    ("shell", "expected"),
+    [
+        (None, False),
+        (SimpleNamespace(), False),
+        (SimpleNamespace(kernel=SimpleNamespace(eventloop=None)), False),
+        (SimpleNamespace(kernel=SimpleNamespace(eventloop=lambda kernel: None)), True),
+    ],
+)
+def test_the_loop_of_a_gui_is_told_by_the_kernel(monkeypatch: pytest.MonkeyPatch, shell: Any, expected: bool) -> None:
+    """`%gui qt` sets it; a script has no kernel at all."""
+    monkeypatch.setattr(hosts, "shell", lambda: shell)
+    assert hosts.has_gui_loop() is expected

@@ -1,4 +1,4 @@
-"""Who drives the steps, how it is steered, and what is shown when."""
+"""The runner drives the steps, is steered from any thread, and shows them often enough."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_a_keyboard_interrupt_while_showing_restores_too() -> None:
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3), MemoryError()])
 def test_an_exception_ends_the_run_with_it(error: BaseException) -> None:
-    """Whatever the user's code raises is kept as it is, and the thread ends in order."""
+    """An exception of the user's code is kept as it is, and the thread ends in order."""
 
     def fail(step: int) -> None:
         if step == 3:
@@ -175,7 +175,7 @@ def test_fast_steps_are_shown_at_most_fifteen_times_a_second() -> None:
 
 
 def test_slow_showing_takes_a_small_part_of_the_time() -> None:
-    """Where one picture takes 20 ms, it is made rarely enough for the steps not to wait."""
+    """A picture that takes 20 ms is made rarely enough for the steps not to wait."""
     shown: list[float] = []
 
     def show(run: Run) -> None:
@@ -190,7 +190,7 @@ def test_slow_showing_takes_a_small_part_of_the_time() -> None:
 
 
 def test_the_thread_inherits_context_and_torchs_default_device() -> None:
-    """What the cell has set holds in the background, too."""
+    """The settings of the cell hold in the background, too."""
     variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="not set")
     seen = []
     runner, _ = make_runner(Steps(at_step=lambda step: seen.append((variable.get(), torch.get_default_device()))))
@@ -282,7 +282,7 @@ def test_a_keyboard_interrupt_while_the_thread_starts(monkeypatch: pytest.Monkey
 
 
 def test_a_keyboard_interrupt_lets_a_picture_be_finished() -> None:
-    """What is shown is never half of it."""
+    """No half of a picture is ever shown."""
     shown = []
 
     def show(run: Run) -> None:

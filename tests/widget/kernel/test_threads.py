@@ -1,51 +1,19 @@
-"""What two threads do at the same time, in the order that does the most harm."""
+"""Two threads meet in a widget, in the order that does the most harm."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 import time
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from lr_widget import LRFinderWidget
-from lr_widget.results.records import LRRecords
+from lr_widget import LRFinderWidget, LRRecords
 from lr_widget.widget.kernel import hosts
 
-from ..helpers import Training, click, note, wait_until
-
-Make = Callable[..., LRFinderWidget]
-
-A_WHILE = 0.3
-"""Seconds that one thread gives another to come in between, where it can."""
-
-
-@pytest.fixture
-def running(make_widget: Make, training: Training) -> LRFinderWidget:
-    """A widget in the background, which waits in its fourth step."""
-    training.may_step = threading.Semaphore(3)
-    widget = make_widget(num_steps=50)
-    widget.start()
-    wait_until(lambda: training.calls == 4)
-    return widget
-
-
-@pytest.fixture
-def paused(running: LRFinderWidget, training: Training) -> LRFinderWidget:
-    """The same, paused after that step."""
-    running.pause()
-    let_steps(training, 1)
-    wait_until(lambda: note(running).startswith("Paused."))
-    return running
-
-
-def let_steps(training: Training, count: int) -> None:
-    """Let the training do some more steps."""
-    assert training.may_step is not None
-    training.may_step.release(count)
+from ..helpers import A_WHILE, Make, Training, click, in_another_thread, let_steps, note, wait_until
 
 
 def end_slowly(widget: LRFinderWidget, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
@@ -59,30 +27,6 @@ def end_slowly(widget: LRFinderWidget, monkeypatch: pytest.MonkeyPatch) -> threa
 
     monkeypatch.setattr(widget._screen, "keep_records", keep_slowly)
     return is_there
-
-
-@pytest.mark.parametrize(("action", "expected"), [("stop", "Stopped at step"), ("pause", "Paused.")])
-def test_what_came_of_a_click_is_said_last(
-    running: LRFinderWidget, training: Training, monkeypatch: pytest.MonkeyPatch, action: str, expected: str
-) -> None:
-    """The thread that trains may see the wish before the click is answered; the answer must not hide its outcome."""
-    act = getattr(running.runner, action)
-
-    def act_and_lose_time(run_id: int | None) -> bool:
-        is_meant = act(run_id)
-        let_steps(training, 1)
-        time.sleep(A_WHILE)
-        return bool(is_meant)
-
-    monkeypatch.setattr(running.runner, action, act_and_lose_time)
-    click(running, action, run_id=running.view_state["run_id"])
-    wait_until(lambda: note(running).startswith(expected))
-
-
-def test_a_second_click_on_pause_changes_nothing(paused: LRFinderWidget) -> None:
-    """It was sent before the browser had seen the pause."""
-    click(paused, "pause", run_id=paused.view_state["run_id"])
-    assert (paused.status, note(paused)[:7]) == ("paused", "Paused.")
 
 
 def test_a_pause_right_after_a_resume_is_shown(paused: LRFinderWidget, training: Training) -> None:
@@ -112,31 +56,6 @@ def test_a_resume_before_the_pause_began_is_shown(running: LRFinderWidget, train
     assert "pause" in running.view_state["can"]
 
 
-def test_a_resume_after_stop_is_ignored(running: LRFinderWidget) -> None:
-    """The run ends; nothing says that it goes on."""
-    run_id = running.view_state["run_id"]
-    click(running, "stop", run_id=run_id)
-    click(running, "resume", run_id=run_id)
-    assert note(running) == "Stopping after this step."
-
-
-def test_a_refusal_does_not_hide_the_end(
-    running: LRFinderWidget, training: Training, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Run was pressed in two places; the test ends while the second one is told so."""
-    say = running.say
-
-    def say_late(kind: Any, text: str) -> None:
-        let_steps(training, 100)
-        time.sleep(A_WHILE)
-        say(kind, text)
-
-    monkeypatch.setattr(running, "say", say_late)
-    click(running, "start")
-    assert running.wait(20)
-    assert note(running).startswith("Done")
-
-
 def test_wait_ends_with_the_outcome_there(make_widget: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where it begins between the last step and the outcome."""
     widget = make_widget(num_steps=10)
@@ -149,7 +68,7 @@ def test_wait_ends_with_the_outcome_there(make_widget: Make, monkeypatch: pytest
 
 
 def test_wait_can_take_too_long(running: LRFinderWidget) -> None:
-    """Then it says so."""
+    """`wait` returns False while the run goes on."""
     assert not running.wait(0.05)
 
 
@@ -229,113 +148,6 @@ def test_apply_and_probe_at_the_end_of_a_run_take_its_rate(make_widget: Make, mo
     assert widget.evidence.records is widget.records
 
 
-@pytest.mark.parametrize("trait", ["records", "suggestion", "selected_lr", "status", "view_state"])
-def test_an_observer_that_fails_at_the_end(make_widget: Make, training: Training, trait: str) -> None:
-    """The outcome is kept and shown, the error too, and the widget can be used as before."""
-    before = training.state()
-    widget = make_widget(num_steps=20)
-    error = ZeroDivisionError("the observer's own")
-
-    def fail(_: Any) -> None:
-        if widget.runner.current is None:
-            raise error
-
-    widget.observe(fail, trait)
-    with pytest.raises(ZeroDivisionError, match="the observer's own"):
-        widget.run()
-    assert (widget.status, note(widget)) == (
-        "failed",
-        "Done and kept, but code that observes the widget failed; see the message above.",
-    )
-    assert widget.view_state["failure"]["title"] == "ZeroDivisionError: the observer's own"
-    assert widget.view_state["suggestion"]["lr"] == f"{widget.records.suggest().lr:.1e}"
-    assert training.state() == before
-    widget.unobserve(fail, trait)
-    widget.selected_lr = 2e-3
-    assert widget._screen.selection.pick is not None
-    widget.start()
-    assert widget.wait(20)
-    assert (widget.status, widget.view_state["failure"]) == ("finished", None)
-
-
-def test_an_observer_of_the_records_may_probe(make_widget: Make) -> None:
-    """The probes' outcome is what is shown in the end."""
-    widget = make_widget(num_steps=30, max_probe_steps=40)
-    widget.observe(lambda change: widget.probe(), "records")
-    widget.run()
-    assert (widget.rule, widget.status) == ("probe", "finished")
-    assert note(widget).startswith("Probed")
-    assert widget.suggestion == widget.evidence.suggestion
-
-
-def test_an_observer_of_the_records_may_start_probes(make_widget: Make, training: Training) -> None:
-    """They are shown as running, whatever the test before says at its end."""
-    widget = make_widget(num_steps=30, max_probe_steps=40)
-
-    def probe(_: Any) -> None:
-        training.may_step = threading.Semaphore(0)
-        widget.start_probe()
-
-    widget.observe(probe, "records")
-    widget.start()
-    wait_until(lambda: training.may_step is not None)
-    time.sleep(A_WHILE)
-    assert (widget.status, note(widget)[:8]) == ("running", "Running.")
-    let_steps(training, 100)
-    assert widget.wait(20)
-    assert note(widget).startswith("Probed")
-
-
-def test_an_observer_of_the_records_may_start_the_next_test(make_widget: Make) -> None:
-    """Its curve is the one that is drawn, from its first step on."""
-    widget = make_widget(num_steps=20, repeats=2)
-
-    def start_once(_: Any) -> None:
-        widget.unobserve(start_once, "records")
-        widget.repeats, widget.num_steps = 1, 30
-        widget.start()
-
-    widget.observe(start_once, "records")
-    widget.run()
-    assert widget.wait(20)
-    steps = len(widget.records)
-    assert steps > 20
-    smoothed = next(mark for mark in widget.figure.marks if getattr(mark, "stroke_width", 0) == 2.6)
-    assert smoothed.x.tolist() == widget.records.lr.tolist()
-
-
-def test_an_observer_that_fails_at_a_choice_does_no_lasting_harm(make_widget: Make) -> None:
-    """The error is the caller's; the next pick is a pick."""
-    widget = make_widget(num_steps=60)
-    widget.run()
-
-    def fail(_: Any) -> None:
-        raise ZeroDivisionError("the observer's own")
-
-    widget.observe(fail, "selected_lr")
-    with pytest.raises(ZeroDivisionError, match="the observer's own"):
-        widget.rule = "steepest"
-    widget.unobserve(fail, "selected_lr")
-    widget.selected_lr = 2e-3
-    assert widget._screen.selection.pick is not None
-
-
-def test_no_suggestion_is_marked_on_a_growing_curve(make_widget: Make, training: Training) -> None:
-    """Another rule for the test before is no statement on this one."""
-    widget = make_widget(num_steps=30)
-    widget.run()
-
-    def vertical_lines() -> int:
-        return sum(mark.x.size == 2 and mark.x[0] == mark.x[1] for mark in widget.figure.marks if hasattr(mark, "x"))
-
-    assert vertical_lines() == 1
-    calls, training.may_step = training.calls, threading.Semaphore(2)
-    widget.start()
-    wait_until(lambda: training.calls == calls + 3)
-    widget.rule = "steepest"
-    assert vertical_lines() == 0
-
-
 def test_a_page_that_asks_for_the_state_gets_no_old_one_last(
     running: LRFinderWidget, training: Training, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -355,67 +167,6 @@ def test_a_page_that_asks_for_the_state_gets_no_old_one_last(
     running._handle_msg({"content": {"data": {"method": "request_state"}}, "buffers": []})
     assert running.wait(20)
     assert [state["status"] for state in sent if "status" in state][-1] == "finished"
-
-
-def in_another_thread(function: Callable[[], None]) -> None:
-    """Call a function as a newer kernel calls the handler of a message: while a cell is running."""
-    thread = threading.Thread(target=function)
-    thread.start()
-    thread.join(20)
-
-
-@pytest.mark.parametrize("command", ["start", "probe", "apply"])
-def test_what_touches_the_model_waits_for_the_end_of_the_cell(
-    make_widget: Make, training: Training, messages: list[dict[str, Any]], command: str
-) -> None:
-    """The cell may be training the same model; what only steers or reads is done at once."""
-    shown = []
-
-    async def cells() -> None:
-        widget = make_widget(num_steps=20, max_probe_steps=40)
-        widget.selected_lr = 1e-2
-        in_another_thread(lambda: click(widget, "set", name="variable", value="rate"))
-        in_another_thread(lambda: click(widget, command))
-        time.sleep(A_WHILE)
-        shown.append((widget.variable, training.calls, training.optimizer.param_groups[0]["lr"]))
-        await asyncio.sleep(0.01)
-        assert widget.wait(20)
-        shown.append((widget.records is not None, widget.evidence is not None))
-
-    asyncio.run(cells())
-    lr = training.optimizer.param_groups[0]["lr"]
-    done = {"start": (True, False), "probe": (False, True), "apply": (False, False)}
-    assert shown == [("rate", 0, 1e-3), done[command]]
-    assert lr == (1e-2 if command == "apply" else 1e-3)
-
-
-def test_what_comes_after_a_waiting_command_waits_behind_it(make_widget: Make, training: Training) -> None:
-    """Apply takes the rate that was shown when it was clicked."""
-
-    async def cell() -> None:
-        widget = make_widget(num_steps=20)
-        widget.selected_lr = 1e-2
-        in_another_thread(lambda: click(widget, "apply"))
-        in_another_thread(lambda: click(widget, "set", name="selected_lr", value="1e-1"))
-        await asyncio.sleep(0.01)
-        assert widget.selected_lr == 1e-1
-
-    asyncio.run(cell())
-    assert training.optimizer.param_groups[0]["lr"] == 1e-2
-
-
-def test_a_widget_that_is_closed_while_a_click_waits_runs_nothing(make_widget: Make, training: Training) -> None:
-    """The next cell may train."""
-
-    async def cell() -> None:
-        widget = make_widget(num_steps=20)
-        in_another_thread(lambda: click(widget, "start"))
-        widget.close()
-        await asyncio.sleep(A_WHILE)
-        assert widget.wait(20)
-
-    asyncio.run(cell())
-    assert training.calls == 0
 
 
 def test_where_a_gui_has_the_loop_messages_are_carried_out_at_once(

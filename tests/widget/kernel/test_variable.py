@@ -1,4 +1,4 @@
-"""Putting a value into the notebook."""
+"""A rate is assigned to a variable of the notebook."""
 
 from __future__ import annotations
 

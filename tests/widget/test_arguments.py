@@ -1,0 +1,109 @@
+"""The arguments of a widget are checked when it is made, and become its jobs and its script."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import traitlets
+from torch import nn
+
+from lr_widget import LRRecords
+from lr_widget.schedule import Sweep
+from lr_widget.widget.arguments import MIN_MAX_PROBE_STEPS, Arguments
+
+from .helpers import Make, Training
+
+
+def given(**keywords: Any) -> Arguments:
+    """Arguments with two param groups, the second at a tenth of the rate of the first."""
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD([{"params": [model.weight], "lr": 0.1}, {"params": [model.bias], "lr": 0.01}])
+    return Arguments((model, optimizer, nn.functional.mse_loss, [(torch.ones(4, 2), torch.ones(4, 1))]), keywords)
+
+
+def test_wrong_arguments_are_refused_when_the_widget_is_made(make_widget: Make) -> None:
+    """Before anything is shown."""
+    with pytest.raises(TypeError, match="unexpected keyword argument 'start'; did you mean 'start_lr'"):
+        make_widget(start=1e-3)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'; it takes the keywords of range_test"):
+        make_widget(colour="red")
+    with pytest.raises(ValueError, match="start_lr"):
+        make_widget(start_lr=1.0, end_lr=0.1)
+    with pytest.raises(traitlets.TraitError, match="identifier, got 'my lr'"):
+        make_widget("my lr")
+    with pytest.raises(ValueError, match="group_lrs"):
+        make_widget(group_lrs="none")
+
+
+def test_a_schedule_of_ones_own_is_refused(make_widget: Make) -> None:
+    """The sliders would have no meaning."""
+    with pytest.raises(TypeError, match="sliders set the sweep, so schedule must be"):
+        make_widget(schedule=lambda step: 1e-3)
+
+
+def test_what_an_iterator_names_is_put_back_in_every_run(make_widget: Make, training: Training) -> None:
+    """An iterator can be walked once, and every run needs what it gives."""
+    scheduler = torch.optim.lr_scheduler.StepLR(training.optimizer, 1)
+    training.at_step = lambda call: setattr(scheduler, "last_epoch", call)
+    widget = make_widget(num_steps=5, also_restore=iter([scheduler]))
+    for _ in range(2):
+        widget.run()
+        assert scheduler.last_epoch == 0
+
+
+def test_bounds_length_and_repeats_become_traits_and_leave_the_keywords() -> None:
+    """They can change between two runs, while the schedule and all other keywords stay."""
+    arguments = given(start_lr=1e-5, num_steps=50, repeats=2, schedule="linear", seed=3)
+    assert arguments.traits() == {"start_lr": 1e-5, "end_lr": 10.0, "num_steps": 50, "repeats": 2}
+    assert arguments.keywords == {"schedule": "linear", "seed": 3}
+    assert arguments.sweep == Sweep(1e-5, 10.0, 50, "linear")
+
+
+@pytest.mark.parametrize("repeats", [0, -1])
+def test_a_wrong_number_of_repeats_is_refused(repeats: int) -> None:
+    """The first value of the trait is checked as later ones are."""
+    with pytest.raises(ValueError, match=f"repeats must be at least 1, got {repeats}; 1 is usual"):
+        given(repeats=repeats)
+
+
+def test_a_range_test_has_the_sweep_and_the_repeats_that_are_set() -> None:
+    """Those that the widget was made with do not count any more; two sweeps of 30 steps are 60 steps."""
+    job = given(start_lr=1e-5, num_steps=50, seed=3).range_test(Sweep(1e-3, 0.1, 30), 2)
+    assert (job.test.plan.sweep, job.test.repeats, job.num_steps) == (Sweep(1e-3, 0.1, 30), 2, 60)
+    assert job.test.plan.seed == 3
+
+
+@pytest.mark.parametrize(("max_steps", "probe_steps"), [(80, 20), (83, 20), (MIN_MAX_PROBE_STEPS, 8)])
+def test_four_probes_can_go_to_their_end(max_steps: int, probe_steps: int) -> None:
+    """Each probe has a quarter of the steps that all of them may take."""
+    evidence = given().probes(1e-2, max_steps, "constant", None).probing.evidence()
+    assert (evidence.probe_steps, evidence.suggested) == (probe_steps, 1e-2)
+
+
+def test_probes_keep_the_profile_and_the_records_that_they_are_given() -> None:
+    """The evidence names the curve that the rate was read off."""
+    records = LRRecords([1e-3, 1e-2], [2.0, 1.0])
+    job = given().probes(1e-2, 40, "one_cycle", records)
+    assert job.num_steps == 40
+    assert (job.probing.evidence().profile, job.probing.evidence().records) == ("one_cycle", records)
+
+
+def test_the_rates_of_the_optimizer_keep_the_proportions_of_the_latest_job() -> None:
+    """The second group changes from a tenth to a half of the first, and the next job goes by that."""
+    arguments = given()
+    assert arguments.rates(1.0) == pytest.approx((1.0, 0.1))
+    arguments.positional[1].param_groups[1]["lr"] = 0.5
+    arguments.range_test(arguments.sweep, 1)
+    assert arguments.rates(2.0) == pytest.approx((2.0, 1.0))
+
+
+def test_the_script_has_the_settings_the_rate_and_the_shares() -> None:
+    """The settings are those of now, and the bias gets its tenth."""
+    code = given(num_steps=50, seed=3).script(Sweep(1e-3, 0.1, 30), 2, "best", 0.0123)
+    assert "start_lr=0.001, end_lr=0.1, num_steps=30, repeats=2," in code
+    assert "seed=3," in code
+    assert "\nbest = 1.2e-02\n" in code
+    assert "for group, share in zip(optimizer.param_groups, [1, 0.1]):" in code
+    assert 'group["lr"] = best * share' in code

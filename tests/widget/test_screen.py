@@ -1,0 +1,336 @@
+"""The screen shows one run at a time, keeps its results, and tells the end or the error."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from lr_widget import LRRecords, StepRecord
+from lr_widget.schedule import Sweep
+from lr_widget.widget.kernel import Run
+from lr_widget.widget.screen import Screen
+
+from .helpers import A_WHILE, Make, Training, click, let_steps, note, wait_until
+from .marks import vertical_lines
+
+
+class Job:
+    """A job of no step that writes down how it is shown."""
+
+    waiting = "Wait."
+    hides_suggestion = True
+    num_steps = 3
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.calls: list[str] = []
+        self.error = error
+
+    def steps(self) -> Iterator[StepRecord]:
+        return iter(())
+
+    def total(self, done: int, stop_reason: str | None) -> int:
+        return self.num_steps
+
+    def place(self, done: int, last: StepRecord | None) -> str:
+        return f"step {done}"
+
+    def begin(self, chart: Any, history: Any) -> None:
+        self.calls.append("begin")
+
+    def draw(self, chart: Any) -> None:
+        self.calls.append("draw")
+
+    def end(self, chart: Any, outcome: Any, reason: str, seconds: float) -> str:
+        self.calls.append(f"end {reason}")
+        if self.error is not None:
+            raise self.error
+        return "All done."
+
+    def settle(self, chart: Any, evidence: Any) -> None:
+        self.calls.append("settle")
+
+
+@contextmanager
+def no_errors() -> Iterator[list[Exception]]:
+    """No observer fails."""
+    yield []
+
+
+@pytest.fixture
+def owner() -> SimpleNamespace:
+    """The part of a widget that its screen reads and writes."""
+    return SimpleNamespace(
+        lock=threading.RLock(),
+        runner=SimpleNamespace(current=None),
+        sweep=Sweep(1e-7, 10.0, 100),
+        repeats=1,
+        smoothing=0.9,
+        rule="auto",
+        status="idle",
+        history=(),
+        selected_lr=None,
+        suggestion=None,
+        records=None,
+        evidence=None,
+        view_state={},
+        hold_sync=nullcontext,
+        holding_errors=no_errors,
+        code=lambda lr: f"lr = {lr}",
+    )
+
+
+@pytest.fixture
+def screen(owner: SimpleNamespace) -> Iterator[Screen]:
+    """A screen on that owner."""
+    screen = Screen(owner, owner.sweep, 0.9)
+    yield screen
+    screen.chart.close()
+
+
+def test_the_end_is_shown_after_the_restore(make_widget: Make, training: Training) -> None:
+    """A program that sees "finished" may train at once."""
+    before = training.state()
+    widget = make_widget(num_steps=20)
+    seen = []
+    widget.observe(lambda change: seen.append((change["new"], training.state() == before)), "status")
+    widget.run()
+    assert seen[0][0] == "running"
+    assert seen[-1] == ("finished", True)
+
+
+def test_an_exception_of_the_users_code(make_widget: Make, training: Training) -> None:
+    """run() raises it unchanged; the button shows it; either way the state is restored and Run works again."""
+    error = RuntimeError("my own")
+
+    def fail(call: int) -> None:
+        if call == 7:
+            raise error
+
+    training.at_step = fail
+    before = training.state()
+    widget = make_widget(num_steps=20)
+    with pytest.raises(RuntimeError, match="my own") as raised:
+        widget.run()
+    assert raised.value is error
+    assert widget.status == "failed"
+    failure = widget.view_state["failure"]
+    assert failure["title"] == "RuntimeError: my own"
+    assert "step 7 of 20" in failure["where"].lower()
+    assert "in fail" in failure["traceback"]
+    assert training.state() == before
+    assert widget.records is None
+
+    training.at_step = lambda call: None
+    click(widget, "start")
+    assert widget.wait(20)
+    assert (widget.status, widget.view_state["failure"]) == ("finished", None)
+
+
+def test_a_wrong_batch_is_an_error_in_the_widget(make_widget: Make, training: Training) -> None:
+    """The engine's own sentence is shown."""
+    training.data = torch.utils.data.TensorDataset(training.data[0])  # type: ignore[assignment]
+    widget = make_widget()
+    click(widget, "start")
+    assert widget.wait(20)
+    assert widget.status == "failed"
+    assert "must be a pair (inputs, targets)" in widget.view_state["failure"]["title"]
+
+
+def test_another_variable_makes_only_the_script_anew(make_widget: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else on the screen depends on the name."""
+    widget = make_widget()
+    click(widget, "set", name="selected_lr", value="1e-3")
+    before = dict(widget.view_state)
+    monkeypatch.setattr("lr_widget.widget.screen.make_view", None)  # would raise
+    widget.variable = "rate"
+    assert "\nrate = 1.0e-03\n" in widget.view_state["code"]
+    assert {name: part for name, part in widget.view_state.items() if name != "code"} == {
+        name: part for name, part in before.items() if name != "code"
+    }
+    widget.max_probe_steps = 80  # nor on this one
+
+
+@pytest.mark.parametrize("trait", ["records", "suggestion", "selected_lr", "status", "view_state"])
+def test_an_observer_that_fails_at_the_end(make_widget: Make, training: Training, trait: str) -> None:
+    """The outcome is kept and shown, the error too, and the widget can be used as before."""
+    before = training.state()
+    widget = make_widget(num_steps=20)
+    error = ZeroDivisionError("the observer's own")
+
+    def fail(_: Any) -> None:
+        if widget.runner.current is None:
+            raise error
+
+    widget.observe(fail, trait)
+    with pytest.raises(ZeroDivisionError, match="the observer's own"):
+        widget.run()
+    assert (widget.status, note(widget)) == (
+        "failed",
+        "Done and kept, but code that observes the widget failed; see the message above.",
+    )
+    assert widget.view_state["failure"]["title"] == "ZeroDivisionError: the observer's own"
+    assert widget.view_state["suggestion"]["lr"] == f"{widget.records.suggest().lr:.1e}"
+    assert training.state() == before
+    widget.unobserve(fail, trait)
+    widget.selected_lr = 2e-3
+    assert widget._screen.selection.pick is not None
+    widget.start()
+    assert widget.wait(20)
+    assert (widget.status, widget.view_state["failure"]) == ("finished", None)
+
+
+def test_an_observer_of_the_records_may_probe(make_widget: Make) -> None:
+    """The probes' outcome is what is shown in the end."""
+    widget = make_widget(num_steps=30, max_probe_steps=40)
+    widget.observe(lambda change: widget.probe(), "records")
+    widget.run()
+    assert (widget.rule, widget.status) == ("probe", "finished")
+    assert note(widget).startswith("Probed")
+    assert widget.suggestion == widget.evidence.suggestion
+
+
+def test_an_observer_of_the_records_may_start_probes(make_widget: Make, training: Training) -> None:
+    """They are shown as running, whatever the test before says at its end."""
+    widget = make_widget(num_steps=30, max_probe_steps=40)
+
+    def probe(_: Any) -> None:
+        training.may_step = threading.Semaphore(0)
+        widget.start_probe()
+
+    widget.observe(probe, "records")
+    widget.start()
+    wait_until(lambda: training.may_step is not None)
+    time.sleep(A_WHILE)
+    assert (widget.status, note(widget)[:8]) == ("running", "Running.")
+    let_steps(training, 100)
+    assert widget.wait(20)
+    assert note(widget).startswith("Probed")
+
+
+def test_an_observer_of_the_records_may_start_the_next_test(make_widget: Make) -> None:
+    """Its curve is the one that is drawn, from its first step on."""
+    widget = make_widget(num_steps=20, repeats=2)
+
+    def start_once(_: Any) -> None:
+        widget.unobserve(start_once, "records")
+        widget.repeats, widget.num_steps = 1, 30
+        widget.start()
+
+    widget.observe(start_once, "records")
+    widget.run()
+    assert widget.wait(20)
+    steps = len(widget.records)
+    assert steps > 20
+    smoothed = next(mark for mark in widget.figure.marks if getattr(mark, "stroke_width", 0) == 2.6)
+    assert smoothed.x.tolist() == widget.records.lr.tolist()
+
+
+def test_an_observer_that_fails_at_a_choice_does_no_lasting_harm(make_widget: Make) -> None:
+    """The error is the caller's; the next pick is a pick."""
+    widget = make_widget(num_steps=60)
+    widget.run()
+
+    def fail(_: Any) -> None:
+        raise ZeroDivisionError("the observer's own")
+
+    widget.observe(fail, "selected_lr")
+    with pytest.raises(ZeroDivisionError, match="the observer's own"):
+        widget.rule = "steepest"
+    widget.unobserve(fail, "selected_lr")
+    widget.selected_lr = 2e-3
+    assert widget._screen.selection.pick is not None
+
+
+def test_no_suggestion_is_marked_on_a_growing_curve(make_widget: Make, training: Training) -> None:
+    """Another rule for the test before is no statement on this one."""
+    widget = make_widget(num_steps=30)
+    widget.run()
+
+    def vertical_lines() -> int:
+        return sum(mark.x.size == 2 and mark.x[0] == mark.x[1] for mark in widget.figure.marks if hasattr(mark, "x"))
+
+    assert vertical_lines() == 1
+    calls, training.may_step = training.calls, threading.Semaphore(2)
+    widget.start()
+    wait_until(lambda: training.calls == calls + 3)
+    widget.rule = "steepest"
+    assert vertical_lines() == 0
+
+
+def test_a_run_is_shown_from_its_beginning_to_its_end(screen: Screen, owner: SimpleNamespace) -> None:
+    """The job prepares the chart once, draws each time, and has the last word."""
+    run = owner.runner.current = Run(1, Job(), is_blocking=False)
+    screen.show(run)
+    assert owner.status == "running"
+    assert owner.view_state["note"]["text"].startswith("Running.")
+    run.may_go_on.clear()
+    screen.show(run)
+    assert owner.status == "paused"
+    assert owner.view_state["note"]["text"].startswith("Paused.")
+    run.may_go_on.set()
+    owner.runner.current, run.stop_reason = None, "completed"
+    screen.end(run)
+    assert run.job.calls == ["begin", "draw", "draw", "draw", "end completed", "settle"]
+    assert (owner.status, owner.view_state["note"]) == ("finished", {"kind": "good", "text": "All done."})
+
+
+def test_a_run_that_failed_has_no_result_and_shows_its_error(screen: Screen, owner: SimpleNamespace) -> None:
+    """The job leaves the chart in order, and the next run takes the error away."""
+    run = Run(1, Job(), is_blocking=False)
+    run.error = ZeroDivisionError("my own")
+    screen.end(run)
+    assert run.job.calls == ["begin", "draw", "settle"]
+    assert (owner.status, owner.view_state["failure"]["title"]) == ("failed", "ZeroDivisionError: my own")
+    assert owner.view_state["note"] == {"kind": "error", "text": "The test failed; see the message above."}
+    screen.show(Run(2, Job(), is_blocking=False))
+    assert owner.view_state["failure"] is None
+
+
+def test_a_fault_at_the_end_does_not_leave_the_widget_running(screen: Screen, owner: SimpleNamespace) -> None:
+    """It becomes the error of the run."""
+    fault = KeyError("a fault of ours")
+    run = owner.runner.current = Run(1, Job(fault), is_blocking=False)
+    screen.show(run)
+    owner.runner.current, run.stop_reason = None, "completed"
+    screen.end(run)
+    assert run.error is fault
+    assert (owner.status, owner.view_state["failure"]["title"]) == ("failed", "KeyError: 'a fault of ours'")
+
+
+def test_the_history_keeps_the_latest_twenty_records(screen: Screen, owner: SimpleNamespace) -> None:
+    """The widget of a long session does not grow without an end."""
+    given = [LRRecords([1e-3, 1e-2], [2.0, 1.0]) for _ in range(22)]
+    for records in given:
+        screen.keep_records(records)
+    assert owner.history == tuple(given[2:])
+    assert owner.records is given[-1]
+
+
+def test_settings_reach_the_view_that_depends_on_them(screen: Screen, owner: SimpleNamespace) -> None:
+    """Other bounds move the axis and the sentence about the run, and a pick makes a script."""
+    owner.sweep = Sweep(1e-3, 0.1, 30)
+    screen.change("start_lr", 1e-3)
+    assert owner.view_state["bounds"] == (1e-3, 0.1)
+    assert "for 30 steps while the rate grows from 0.001 to 0.1" in owner.view_state["suggestion"]["reason"]
+    screen.change("selected_lr", 5e-3)
+    assert (owner.selected_lr, owner.view_state["is_picked"]) == (5e-3, True)
+    assert owner.view_state["code"] == "lr = 0.005"
+    assert vertical_lines(screen.chart) == [5e-3]
+    screen.change("selected_lr", None)
+    assert (owner.selected_lr, owner.view_state["code"], vertical_lines(screen.chart)) == (None, "", [])
+
+
+def test_a_sentence_stays_until_the_next_one(screen: Screen, owner: SimpleNamespace) -> None:
+    """It outlives what else changes on the screen."""
+    screen.refresh()
+    assert owner.view_state["note"] == {"kind": "info", "text": "Ready."}
+    screen.say("good", "Copied.")
+    screen.change("num_steps", 100)
+    assert owner.view_state["note"] == {"kind": "good", "text": "Copied."}
