@@ -25,9 +25,9 @@ def check_rate(name: str, value: Any) -> float:
     """
     if not _is_real(value):
         raise TypeError(f"{name} must be a number, got {describe(value)}; give a rate like 3e-4")
-    rate = _as_float(value)
+    rate = as_float(value)
     if not (math.isfinite(rate) and rate > 0):
-        raise ValueError(f"{name} must be a positive, finite learning rate, got {value!r:.60}; give a rate like 3e-4")
+        raise ValueError(f"{name} must be a positive, finite learning rate, got {_shown(value)}; give a rate like 3e-4")
     return rate
 
 
@@ -35,13 +35,13 @@ def check_count(name: str, value: Any, least: int = 1, usual: int = 1) -> int:
     """Return a count as an int; `usual` is the remedy that the message names.
 
     Raises:
-        TypeError: it is no whole number by its type; 100.0 is none.
+        TypeError: it is not of an integer type; 100.0 is a float.
         ValueError: it is below `least`.
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {describe(value)}; {usual} is usual")
     if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value!r:.60}; {usual} is usual")
+        raise ValueError(f"{name} must be at least {least}, got {_shown(value)}; {usual} is usual")
     return int(value)
 
 
@@ -52,7 +52,7 @@ def check_share(name: str, value: Any) -> float:
         TypeError: it is no real number.
         ValueError: it is outside [0, 1).
     """
-    message = f"{name} must be in [0, 1), got {value!r:.60}; use 0 for no smoothing"
+    message = f"{name} must be in [0, 1), got {_shown(value)}; use 0 for no smoothing"
     if not _is_real(value):
         raise TypeError(message)
     if not 0 <= value < 1:
@@ -72,7 +72,7 @@ def check_seed(seed: Any) -> int | None:
     if isinstance(seed, bool) or not isinstance(seed, Integral):
         raise TypeError(f"seed must be an integer or None, got {describe(seed)}; 0 is as good as any")
     if not 0 <= int(seed) < _SEEDS:
-        raise ValueError(f"seed must be at least 0 and below 2**63, got {seed!r:.60}; 0 is as good as any")
+        raise ValueError(f"seed must be at least 0 and below 2**63, got {_shown(seed)}; 0 is as good as any")
     return int(seed)
 
 
@@ -83,7 +83,7 @@ def check_variable_name(name: object) -> str:
         ValueError: it is no identifier, a keyword, a builtin, or a name that IPython itself assigns.
     """
     if not isinstance(name, str) or not name.isidentifier():
-        raise ValueError(f"the variable's name must be a Python identifier, got {name!r:.60}; use for example 'lr'")
+        raise ValueError(f"the variable's name must be a Python identifier, got {_shown(name)}; use for example 'lr'")
     # Without the normal form, the next cell would not find the variable.
     name = unicodedata.normalize("NFKC", name)
     if keyword.iskeyword(name):
@@ -105,15 +105,23 @@ def describe(value: Any) -> str:
         return f"a {value.dtype} tensor of shape {tuple(value.shape)}"
     if isinstance(value, (tuple, list)):
         return f"a {type(value).__name__} of length {len(value)}"
-    return f"{value!r:.60} of type {type(value).__name__}"
+    return f"{_shown(value)} of type {type(value).__name__}"
+
+
+def as_float(value: Any) -> float:
+    """Return a real number as a float; an int that is too large for one is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _as_float(value: Any) -> float:
+def _shown(value: Any) -> str:
     try:
-        return float(value)
-    except OverflowError:  # an int of 400 digits
-        return math.inf
+        return f"{value!r:.60}"
+    except Exception:  # noqa: BLE001  # the repr of an int of 5,000 digits raises, and a user's own may raise anything
+        return f"one of type {type(value).__name__}"

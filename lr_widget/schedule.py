@@ -25,6 +25,7 @@ def exponential(start_lr: float, end_lr: float, num_steps: int) -> Schedule:
         num_steps: length of the sweep in optimizer steps, at least 2.
 
     Raises:
+        TypeError: a rate is no real number, or the length is not of an integer type.
         ValueError: a rate is not positive and finite, the bounds are not increasing, or there are too few steps.
 
     >>> schedule = exponential(1e-6, 1.0, 100)
@@ -131,7 +132,7 @@ class Sweep:
             function, the bounds do not count.
 
     Raises:
-        ValueError, TypeError: they make no sweep; the message has the value and the remedy.
+        ValueError, TypeError: the bounds, the length or the schedule are wrong; the message has value and remedy.
 
     >>> Sweep(1e-3, 0.1, 4).lr(2)
     0.01
@@ -159,7 +160,12 @@ class Sweep:
 
 
 def check_bounds(start_lr: Any, end_lr: Any) -> tuple[float, float]:
-    """Return the bounds of a sweep as floats, or raise `ValueError` or `TypeError` where they are none."""
+    """Return the bounds of a sweep as floats.
+
+    Raises:
+        TypeError: one is no real number.
+        ValueError: one is not positive and finite, or they are not increasing.
+    """
     start_lr, end_lr = check_rate("start_lr", start_lr), check_rate("end_lr", end_lr)
     if start_lr >= end_lr:
         raise ValueError(
@@ -169,7 +175,12 @@ def check_bounds(start_lr: Any, end_lr: Any) -> tuple[float, float]:
 
 
 def check_num_steps(num_steps: Any) -> int:
-    """Return the length of a sweep as an int, or raise `ValueError` or `TypeError` where it is none."""
+    """Return the length of a sweep as an int.
+
+    Raises:
+        TypeError: it is not of an integer type.
+        ValueError: it is below 2.
+    """
     return check_count("num_steps", num_steps, MIN_STEPS, usual=100)
 
 

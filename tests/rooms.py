@@ -219,7 +219,7 @@ def long_functions(folder: Path) -> list[str]:
 
 
 def riddles(folder: Path) -> list[str]:
-    """Docstrings whose first line says what, which or whether, where they are too many of all docstrings."""
+    """Docstrings with a riddle for a first line, if they are too many of all docstrings."""
     first_lines = [
         (module.name or folder.name, docstring.splitlines()[0])
         for module in Package.read(folder).modules.values()

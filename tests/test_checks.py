@@ -92,6 +92,23 @@ def test_a_seed_is_none_or_an_integer_of_63_bits() -> None:
             check_seed(wrong)
 
 
+@pytest.mark.parametrize("check", [check_rate, check_count, check_share, describe, check_variable_name, check_seed])
+def test_a_value_whose_repr_raises_is_still_described(check: Any) -> None:
+    """Python refuses to write out an int of 5,000 digits, and a repr of the user's own may raise anything."""
+
+    class Silent(int):
+        def __repr__(self) -> str:
+            raise ZeroDivisionError
+
+    for value in (-(10**5000), Silent(-1)):
+        arguments = ("x", value) if check in (check_rate, check_count, check_share) else (value,)
+        try:
+            message = check(*arguments)
+        except ValueError as error:
+            message = str(error)
+        assert f"one of type {type(value).__name__}" in message
+
+
 def test_a_variables_name_is_read_as_python_reads_it() -> None:
     """A ligature is two letters; keywords, builtins and IPython's own names are refused."""
     assert check_variable_name("ﬁne_lr") == "fine_lr"

@@ -164,7 +164,7 @@ def members(cls: type) -> dict[str, str]:
 
 
 def traits(cls: type[traitlets.HasTraits]) -> dict[str, str]:
-    """The traits that this package gives a class: kind, possible values, whether the browser has them, default."""
+    """The traits that this package gives a class: kind, possible values, known to the browser or not, default."""
     found = {}
     for name, trait in sorted(cls.class_traits().items()):
         owner = next(base for base in cls.__mro__ if name in vars(base))

@@ -79,7 +79,7 @@ def test_no_function_is_longer_than_50_lines() -> None:
 
 
 def test_first_lines_of_docstrings_are_no_riddles() -> None:
-    """Less than two in a hundred say what, which or whether, where a noun or a verb says more."""
+    """Less than two in a hundred are, and a noun or a verb says more."""
     assert_none(rooms.riddles(PACKAGE))
 
 
@@ -113,7 +113,7 @@ def test_a_circle_is_found_however_it_is_closed(closing: str, tmp_path: Path) ->
 
 
 def test_a_circle_through_a_face_is_found(tmp_path: Path) -> None:
-    """A module that imports from the face of its own room, which imports the module."""
+    """A module imports from the face of its own room, and the face imports the module."""
     files = {"restore/__init__.py": "from .a import x\n__all__ = ['x', 'y']", "restore/a.py": "from . import y"}
     assert rooms.circles(plant(tmp_path, files)) == ["restore → restore.a → restore"]
 

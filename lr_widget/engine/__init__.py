@@ -1,7 +1,7 @@
 """The test itself: one plan a job, the sweep as a generator, the range test and the probes."""
 
 from .keywords import DEFAULTS, Keywords, refuse_unknown
-from .plan import Plan, make_plan, restorable
+from .plan import make_plan, restorable
 from .probing import (
     DEFAULT_MAX_STEPS,
     MIN_PROBE_STEPS,
@@ -18,7 +18,6 @@ __all__ = [
     "DEFAULT_MAX_STEPS",
     "MIN_PROBE_STEPS",
     "Keywords",
-    "Plan",
     "Probing",
     "RangeTest",
     "Steps",

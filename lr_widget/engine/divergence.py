@@ -9,6 +9,8 @@ from numbers import Real
 from statistics import median
 from typing import Any
 
+from ..checks import as_float
+
 DEFAULT_DIVERGE_FACTOR = 4.0
 
 _MIN_STEPS = 10  # before that, a few noisy losses say nothing about the curve's range
@@ -90,8 +92,12 @@ class Divergence:
 
 
 def check_diverge_factor(factor: Any) -> float | None:
-    """Return the factor, or raise a ValueError where it is neither positive and finite nor None."""
+    """Return the factor as a float, or None for None.
+
+    Raises:
+        ValueError: it is not positive and finite.
+    """
     is_number: bool = isinstance(factor, Real) and not isinstance(factor, bool)
-    if factor is not None and not (is_number and factor > 0 and math.isfinite(factor)):
-        raise ValueError(f"diverge_factor must be a positive number or None for never, got {factor!r}; 4 is usual")
+    if factor is not None and not (is_number and factor > 0 and math.isfinite(as_float(factor))):
+        raise ValueError(f"diverge_factor must be a positive number or None for never, got {factor!r:.60}; 4 is usual")
     return None if factor is None else float(factor)

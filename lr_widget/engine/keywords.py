@@ -38,7 +38,8 @@ class Keywords(TypedDict, total=False):
             the swept rate to all.
         also_restore: more objects to put back, with `state_dict()` and `load_state_dict()`: schedulers, averaged
             models, stateful loaders and samplers.
-        diverge_factor: how far the loss may climb; see `lr_widget.engine.divergence.Divergence`. None for never.
+        diverge_factor: the test ends as "diverged" when three losses in a row lie above the best one by more than this
+            times the range that the curve has covered; None for never.
         stop: called with each record; a true answer ends the test as "stopped".
         seed: seeds Python, NumPy, torch and the loader's generators for the test, which makes two tests identical.
         snapshot_device: where the copy of the state is kept, e.g. "cpu" for a model that fills the accelerator; None
@@ -89,29 +90,30 @@ DEFAULTS: Keywords = {
 }
 
 
-def refuse_unknown(caller: str, names: Iterable[str], known: Sequence[str]) -> None:
+def refuse_unknown(caller: str, names: Iterable[str], known: Iterable[str]) -> None:
     """Raise a TypeError for an unknown keyword, with the closest known one."""
+    known = [*known]
     for name in names:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else "it takes the keywords of range_test"
+            hint = f"did you mean {close[0]!r}?" if close else f"see help({caller})"
             raise TypeError(f"{caller} got an unexpected keyword argument {name!r}; {hint}")
 
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def spelled_out(*, first: Sequence[str] = (), last: Sequence[str] = ()) -> Callable[[Function], Function]:
+def spelled_out(*, first: Sequence[str] = (), last: Sequence[str] = ()) -> Callable[[F], F]:
     """Give a function that takes `**options` the signature and the docstring of every keyword.
 
-    So help(), completion and Shift-Tab know them. In the docstring they stand in place of the line `**options: …`.
+    help(), completion and Shift-Tab then list them; their descriptions replace the docstring's line `**options: …`.
 
     Args:
         first: keywords in front of those of `Keywords`; the function's own parameters, or some of `Keywords`.
         last: keywords behind them.
     """
 
-    def spell_out(function: Function) -> Function:
+    def spell_out(function: F) -> F:
         given = inspect.signature(function)
         own = {
             name: parameter

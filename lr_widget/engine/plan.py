@@ -1,4 +1,4 @@
-"""Everything that a job needs, checked once: one plan a job, whose sweeps all start from it."""
+"""The checked arguments of a job, one plan shared by all its sweeps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..restore import Snapshot, generators_of, sources_of
 from ..schedule import Sweep
 from ..training import Batches, RateSetter, Training, checked_device, takes_options
 from .divergence import check_diverge_factor
-from .keywords import DEFAULTS, Keywords, refuse_unknown
+from .keywords import DEFAULTS, Keywords
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -80,7 +80,6 @@ def make_plan(
         RuntimeError: called inside `torch.inference_mode()`.
     """
     refuse_inference_mode()
-    refuse_unknown("range_test", options, [*DEFAULTS])
     given: Keywords = {**DEFAULTS, **options}
     training = Training(
         model,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from ..errors import NoSuggestionError
 from ..results import Evidence, LRRecords, ProbeRun
 from ..schedule import Schedule, Sweep, constant, one_cycle
 from ..suggest import Suggestion
-from .keywords import Keywords, spelled_out
+from .keywords import Keywords, refuse_unknown, spelled_out
 from .plan import Plan, make_plan, restorable
 from .progress import drain, keep, progress_bar
 from .range_test import range_test
@@ -70,7 +71,7 @@ def probe(
         max_steps: what all of them together may cost; no training begins that could go beyond it.
         profile: "constant" for one rate from the first step to the last, "one_cycle" for `lr_widget.schedule.one_cycle`
             with the rate as its top. In a cycle the loss falls late: only trainings that diverge are stopped early.
-            With `val_data` too: a training loss does not say early how the validation loss will end.
+            The same holds with `val_data`, since a training loss does not predict the final validation loss.
         progress: show a tqdm bar.
         repeats: of the range test that comes first, where `around` is None.
         **options: {keywords}
@@ -90,12 +91,13 @@ def probe(
     >>> evidence.suggestion.lr > 0.01, evidence.num_steps <= 300
     (True, True)
     """
+    refuse_unknown("probe", options, signature(probe).parameters)
     options["also_restore"] = restorable(options.get("also_restore", ()))  # an iterator serves once
     records = around if isinstance(around, LRRecords) else None
     plan = make_probe_plan(model, optimizer, loss_fn, train_data, **options)
     make = partial(Probing, plan, probe_steps=probe_steps, max_steps=max_steps, profile=profile)
     if around is None:
-        make(1.0)  # what is wrong is said before the range test
+        make(1.0)  # raises for wrong arguments before the range test runs
         around = records = range_test(
             model, optimizer, loss_fn, train_data, repeats=repeats, progress=progress, **options
         )
@@ -114,7 +116,11 @@ def make_probe_plan(
     train_data: Any,
     **options: Unpack[Keywords],
 ) -> Plan:
-    """Check the arguments of probes and return their plan; the keywords that are about a sweep do not count."""
+    """Check the arguments of probes and return their plan; the keywords that are about a sweep do not count.
+
+    Raises:
+        ValueError, TypeError, RuntimeError: as `make_plan`.
+    """
     training: Any = {name: value for name, value in options.items() if name not in _OF_THE_SWEEP}
     return make_plan(model, optimizer, loss_fn, train_data, **training)
 
@@ -129,6 +135,8 @@ class Probing:
         records: the range test that suggested the rate, for the evidence.
 
     Attributes:
+        plan: of each training but for its sweep.
+        num_steps: what they may cost together.
         runs: the trainings that have ended.
 
     Raises:
@@ -147,11 +155,12 @@ class Probing:
     ) -> None:
         self._suggested = check_rate("the rate to probe around", lr)
         self._probe_steps = check_count("probe_steps", probe_steps, MIN_PROBE_STEPS, usual=DEFAULT_PROBE_STEPS)
-        self.num_steps = check_count("max_steps", max_steps, self._probe_steps, usual=DEFAULT_MAX_STEPS)
+        enough = max(DEFAULT_MAX_STEPS, 4 * self._probe_steps)
+        self.num_steps = check_count("max_steps", max_steps, self._probe_steps, usual=enough)
         if profile not in PROFILES:
             raise ValueError(f'profile must be "constant" or "one_cycle", got {profile!r}')
         plan.train.refuse_one_shot("every probe starts over")
-        self._plan = replace(plan, val_every=self._probe_steps)
+        self.plan = replace(plan, val_every=self._probe_steps)
         self._profile, self._records = profile, records
         self._stops_early = profile == "constant" and plan.val is None
         self.runs: list[ProbeRun] = []
@@ -162,7 +171,7 @@ class Probing:
         while (lr := self._next()) is not None:
             records: list[StepRecord] = []
             self._open = (lr, records)
-            plan = replace(self._plan, sweep=self._sweep(lr), stop=partial(self._is_outrun, records))
+            plan = replace(self.plan, sweep=self._sweep(lr), stop=partial(self._is_outrun, records))
             reason = yield from keep(run_sweep(plan), records)
             self.runs.append(_run(lr, records, reason))
             self._open = None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ..checks import check_count
 from ..results import LRRecords
-from .keywords import Keywords, spelled_out
+from .keywords import Keywords, refuse_unknown, spelled_out
 from .plan import Plan, make_plan
 from .progress import drain, keep, progress_bar
 from .sweep import Steps, run_sweep
@@ -64,6 +65,7 @@ def iter_range_test(
         RestoreError: something could not be put back; the rest was. Where the test has ended in an exception of the
             user's, that one is raised, with a note that says so.
     """
+    refuse_unknown("iter_range_test", options, signature(iter_range_test).parameters)
     return run_sweep(make_plan(model, optimizer, loss_fn, train_data, **options))
 
 
@@ -103,6 +105,7 @@ def range_test(
     >>> len(records), records.stop_reason
     (100, 'completed')
     """
+    refuse_unknown("range_test", options, signature(range_test).parameters)
     test = RangeTest(make_plan(model, optimizer, loss_fn, train_data, **options), repeats)
     with progress_bar("range test", test.num_steps, enabled=progress) as show:
         stop_reason = drain(test.steps(), show)
@@ -148,8 +151,8 @@ class RangeTest:
         """Return the records so far.
 
         Args:
-            stop_reason: why the sweep that has not ended by itself was cut short. That sweep is left out where others
-                ended, but they are then fewer than were asked for, and this is why.
+            stop_reason: why the unfinished sweep was cut short. Where others finished, that sweep is left out, and this
+                becomes the stop reason of the records.
         """
         sweeps = self.sweeps[: len(self._reasons)] or self.sweeps or [[]]
         reasons = [*self._reasons, stop_reason]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PLACES_A_DECADE = 4
 STRIDE = 2  # in places: half a decade
-LOWEST_PLACE = -16  # where no training completes four decades down, the rate is not what is wrong
+LOWEST_PLACE = -16  # if four decades lower still fails, the rate is not the cause
 FAR = 0.5  # a training that may have learnt half of what the best one did goes on
 MIN_OUTRUN_SHARE = 4  # and so does every one in its first quarter
 

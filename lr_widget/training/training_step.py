@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from ..checks import describe
+from ..checks import as_float, describe
 from .devices import checked_device, common_device, to_device
 from .losses import check_losses, loss_of_batch
 from .modes import evaluating, make_autocast
@@ -197,9 +197,10 @@ def checked_norm(max_grad_norm: Any) -> float | None:
         return None
     if isinstance(max_grad_norm, bool) or not isinstance(max_grad_norm, Real):
         raise TypeError(f"max_grad_norm must be a number or None for no clipping, got {describe(max_grad_norm)}")
-    if not float(max_grad_norm) > 0:
+    norm = as_float(max_grad_norm)
+    if not norm > 0:
         raise ValueError(f"max_grad_norm must be positive or None for no clipping, got {max_grad_norm!r}")
-    return float(max_grad_norm)
+    return norm
 
 
 def checked_scaler(grad_scaler: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The arguments that a widget was made with: they become its jobs, set the optimizer's rates, and make its script."""
+"""The arguments that a widget was made with: they become its jobs and its script."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from .jobs import ProbeJob, RangeTestJob
 from .script import script
 
 if TYPE_CHECKING:
-    from ..results import LRRecords
-    from ..training import RateSetter
+    from collections.abc import Sequence
 
-_PROBES_IN_FULL = 4  # so many probes can go to their end at `max_probe_steps`, as with the engine's own defaults
-MIN_MAX_PROBE_STEPS = _PROBES_IN_FULL * MIN_PROBE_STEPS
+    from ..results import LRRecords
+
+_PROBES_IN_FULL = 4  # full-length probes that `max_probe_steps` pays for, as with the engine's own defaults
+LEAST_PROBE_BUDGET = _PROBES_IN_FULL * MIN_PROBE_STEPS
 
 # Keywords that are traits, since they can change between two runs; of the schedule, only the bounds can.
 _TRAITS = ("start_lr", "end_lr", "num_steps", "repeats")
@@ -49,14 +50,12 @@ class Arguments:
     Attributes:
         positional, keywords: as given; the keywords without those that are traits.
         sweep, repeats: the first values of the traits.
-        rates: sets the rates of the optimizer's groups, in the proportions of the latest job.
+        rates: sets the rates of the optimizer's groups, in the proportions that they have now.
 
     Raises:
         TypeError: a keyword is unknown, or an argument is of a wrong kind.
         ValueError: a value is wrong; the message has the value and the remedy.
     """
-
-    rates: RateSetter
 
     def __init__(self, positional: tuple[Any, Any, Any, Any], keywords: dict[str, Any]) -> None:
         refuse_unknown("LRFinderWidget", keywords, [*DEFAULTS, "repeats", *_OTHERS])
@@ -71,7 +70,7 @@ class Arguments:
         given = {**DEFAULTS, **keywords}
         self.sweep = Sweep(*(given[name] for name in ("start_lr", "end_lr", "num_steps", "schedule")))
         self.repeats = check_count("repeats", keywords.get("repeats", 1))
-        self.range_test(self.sweep, self.repeats)  # checks everything, changes nothing
+        self.rates = self.range_test(self.sweep, self.repeats).rates  # checks everything, changes nothing
 
     def traits(self) -> dict[str, Any]:
         """Return the first values of the traits that are keywords of `range_test`."""
@@ -81,7 +80,6 @@ class Arguments:
     def range_test(self, sweep: Sweep, repeats: int) -> RangeTestJob:
         """Check everything and return a range test; nothing is changed before its first step."""
         plan = replace(make_plan(*self.positional, **self.keywords), sweep=sweep)
-        self.rates = plan.set_rate
         return RangeTestJob(RangeTest(plan, repeats))
 
     def probes(self, lr: float, max_steps: int, profile: str, records: LRRecords | None) -> ProbeJob:
@@ -94,11 +92,10 @@ class Arguments:
             records: the range test that the rate is from, or None.
         """
         plan = make_probe_plan(*self.positional, **self.keywords)
-        self.rates = plan.set_rate
         sizes = {"probe_steps": max_steps // _PROBES_IN_FULL, "max_steps": max_steps}
         return ProbeJob(Probing(plan, lr, profile=profile, records=records, **sizes))
 
-    def script(self, sweep: Sweep, repeats: int, variable: str, lr: float) -> str:
-        """Write the test and the selected rate as a script."""
+    def script(self, sweep: Sweep, repeats: int, variable: str, lr: float, shares: Sequence[float]) -> str:
+        """Write the test and the selected rate as a script; see `lr_widget.widget.script` for the arguments."""
         given = (self.positional, self.keywords, sweep, repeats)
-        return script(*given, variable=variable, lr=lr, shares=self.rates.shares)
+        return script(*given, variable=variable, lr=lr, shares=shares)

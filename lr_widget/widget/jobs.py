@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from ..engine import Probing, RangeTest, Steps
     from ..results import Evidence, LRRecords, StepRecord
+    from ..training import RateSetter
     from .chart import LiveChart
 
 
@@ -27,15 +28,19 @@ class Outcome(Protocol):
 class Job(Protocol):
     """A range test or probes, as the widget runs them."""
 
-    waiting: str  # stands in place of the suggestion meanwhile
-    hides_suggestion: bool  # a growing curve does not bear the mark of the one before
+    waiting: str  # shown instead of a suggestion during the run
+    hides_suggestion: bool  # the old suggestion is not marked on a new curve
+
+    @property
+    def rates(self) -> RateSetter:
+        """Sets the rates of the optimizer's groups, in the proportions of this job."""
 
     @property
     def num_steps(self) -> int:
         """The most steps that it takes."""
 
     def steps(self) -> Steps:
-        """Do it, step by step."""
+        """Return the generator of the job's steps."""
 
     def total(self, done: int, stop_reason: str | None) -> int:
         """Return the number of steps of a full progress bar."""
@@ -64,6 +69,11 @@ class RangeTestJob:
 
     def __init__(self, test: RangeTest) -> None:
         self.test = test
+
+    @property
+    def rates(self) -> RateSetter:
+        """Sets the rates of the optimizer's groups, in the proportions of the test."""
+        return self.test.plan.set_rate
 
     @property
     def num_steps(self) -> int:
@@ -97,8 +107,8 @@ class RangeTestJob:
         """Keep the records, of any step at all, and say how the test ended."""
         test = self.test
         done = sum(map(len, test.sweeps))
-        last = test.sweeps[-1][-1] if done else None
-        if done:
+        last = next((steps[-1] for steps in reversed(test.sweeps) if steps), None)
+        if last is not None:
             records = test.records(reason)
             chart.end(records)
             outcome.keep_records(records)
@@ -118,6 +128,11 @@ class ProbeJob:
         self.probing = probing
 
     @property
+    def rates(self) -> RateSetter:
+        """Sets the rates of the optimizer's groups, in the proportions of the trainings."""
+        return self.probing.plan.set_rate
+
+    @property
     def num_steps(self) -> int:
         """The most steps of all trainings together."""
         return self.probing.num_steps
@@ -135,7 +150,7 @@ class ProbeJob:
         return words.probe_place(self.probing.count, done, self.num_steps)
 
     def begin(self, chart: LiveChart, history: Sequence[LRRecords]) -> None:
-        """Leave the curve that the probes go around."""
+        """Keep the curve; the dots are drawn over it."""
 
     def draw(self, chart: LiveChart) -> None:
         """Draw a dot for each training."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from . import words
 from .browser import make_view
 from .chart import MARGIN_PX, LiveChart
-from .kernel import hosts
+from .kernel import current_host
 from .selection import Selection
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..results import Evidence, LRRecords
     from ..schedule import Sweep
     from ..suggest import Suggestion
+    from ..training import RateSetter
     from .browser import Kind, Note
     from .jobs import Job
     from .kernel import Run, Runner
@@ -30,6 +31,7 @@ class Owner(Protocol):
 
     lock: threading.RLock
     runner: Runner[Job]
+    sweep: Sweep
     repeats: int
     smoothing: float
     rule: str
@@ -41,12 +43,11 @@ class Owner(Protocol):
     status: str
     view_state: dict[str, Any]
 
-    @property
-    def sweep(self) -> Sweep:
-        """The bounds and the length that are set."""
-
     def code(self, lr: float) -> str:
         """Return the script for *Copy code*."""
+
+    def hold_trait_notifications(self) -> AbstractContextManager[None]:
+        """Tell observers of changed traits when the block ends, and all of them the new values."""
 
     def hold_sync(self) -> AbstractContextManager[None]:
         """Hold the messages to the browser back until the block ends."""
@@ -62,12 +63,20 @@ class Screen:
         owner: the widget; its result traits, `status` and `view_state` are set here and nowhere else.
         sweep: its bounds are those of the x axis at first.
         smoothing: weight of the past in the smoothed curves, in [0, 1).
+        rates: sets the optimizer's rates, in the proportions before the first run.
+
+    Attributes:
+        chart: the chart.
+        selection: the suggestions, the rule and the pick; the traits that show it are set here only.
+        rates: sets the optimizer's rates, in the proportions of the run that is shown.
     """
 
-    def __init__(self, owner: Owner, sweep: Sweep, smoothing: float) -> None:
+    def __init__(self, owner: Owner, sweep: Sweep, smoothing: float, rates: RateSetter) -> None:
         self.chart = LiveChart(sweep, smoothing)
         self.selection = Selection()
+        self.rates = rates
         self._owner = owner
+        self._is_mirroring = False
         self._run: Run[Job] | None = None  # it may have ended
         self._note: Note = {"kind": "info", "text": words.READY}
         self._failure: words.Failure | None = None
@@ -127,16 +136,16 @@ class Screen:
             self.refresh()
 
     def change(self, name: str, value: Any) -> None:
-        """Follow a setting that has changed, and make no more anew than depends on it."""
+        """Update the parts of the view that depend on a changed setting."""
         selection = self.selection
         if name == "smoothing":
             self.chart.smooth(value)
         elif name == "variable":
             self._owner.view_state = {**self._owner.view_state, "code": self._code()}
-        elif name == "rule" and value != selection.rule:
+        elif name == "rule" and not (self._is_mirroring and value == selection.rule):
             selection.rule = value
             self._choose()
-        elif name == "selected_lr" and value != selection.lr:
+        elif name == "selected_lr" and not (self._is_mirroring and value == selection.lr):
             selection.pick = value
             self._choose()
         elif name in ("start_lr", "end_lr", "num_steps", "repeats"):
@@ -170,10 +179,15 @@ class Screen:
         self._mark()
 
     def _mirror(self) -> None:
-        """Set the traits that show the selection; `change` finds them as they are."""
-        self._owner.rule = self.selection.rule
-        self._owner.suggestion = self.selection.suggestion
-        self._owner.selected_lr = self.selection.lr
+        """Set the traits that show the selection, all of them before an observer hears of one."""
+        was_mirroring, self._is_mirroring = self._is_mirroring, True
+        try:
+            with self._owner.hold_trait_notifications():
+                self._owner.rule = self.selection.rule
+                self._owner.suggestion = self.selection.suggestion
+                self._owner.selected_lr = self.selection.lr
+        finally:
+            self._is_mirroring = was_mirroring
 
     def _mark(self) -> None:
         """Mark the suggestion and the pick on the chart, and show them in words."""
@@ -186,11 +200,12 @@ class Screen:
         return "" if self.selection.lr is None else self._owner.code(self.selection.lr)
 
     def _begin(self, run: Run[Job]) -> None:
-        self._run, self._failure = run, None
+        self._run, self._failure, self.rates = run, None, run.job.rates
         if run.job.hides_suggestion:
             self.selection.pick = None
+            self._mirror()
         run.job.begin(self.chart, self._owner.history)
-        text = words.beginning(is_blocking=run.is_blocking, host=hosts.current_host())
+        text = words.beginning(is_blocking=run.is_blocking, host=current_host())
         self._note = {"kind": "info", "text": text}
 
     def _show_end(self, run: Run[Job], failed: str) -> None:

@@ -21,9 +21,9 @@ from ..results import Evidence, LRRecords
 from ..schedule import MIN_STEPS, Sweep, check_bounds
 from ..suggest import RULES, Suggestion
 from . import words
-from .arguments import MIN_MAX_PROBE_STEPS, Arguments
+from .arguments import LEAST_PROBE_BUDGET, Arguments
 from .browser import SETTINGS, receive
-from .kernel import CellsThread, OneWriter, Runner, hosts, put
+from .kernel import CellsThread, OneWriter, Runner, current_host, put
 from .screen import Screen
 from .selection import DEFAULT_RULE, PROBE_RULE
 from .traits import Count, Rate, Smoothing, VariableName
@@ -78,7 +78,7 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
     end_lr = Rate(DEFAULTS["end_lr"]).tag(sync=True)
     num_steps = Count(DEFAULTS["num_steps"], least=MIN_STEPS).tag(sync=True)
     repeats = Count(1, least=1).tag(sync=True)
-    max_probe_steps = Count(DEFAULT_MAX_STEPS, least=MIN_MAX_PROBE_STEPS).tag(sync=True)
+    max_probe_steps = Count(DEFAULT_MAX_STEPS, least=LEAST_PROBE_BUDGET).tag(sync=True)
     smoothing = Smoothing(0.9).tag(sync=True)
     variable = VariableName("lr").tag(sync=True)
     rule = traitlets.Enum([*RULES, PROBE_RULE], default_value=DEFAULT_RULE).tag(sync=True)
@@ -112,7 +112,8 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         self._arguments = given = Arguments((model, optimizer, loss_fn, train_data), dict(keywords))
         self.lock = threading.RLock()  # of OneWriter, which needs it before any trait is set
         self.cells_thread = CellsThread()
-        self._screen = Screen(self, given.sweep, smoothing)
+        self.sweep = given.sweep
+        self._screen = Screen(self, given.sweep, smoothing, given.rates)
         self.runner: Runner[Job] = Runner(self.lock, self._screen.show, self._screen.end)
         shown = {"variable": variable, "smoothing": smoothing, "max_probe_steps": max_probe_steps}
         super().__init__(figure=self._screen.chart.figure, **shown, **given.traits())
@@ -164,7 +165,7 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         Raises:
             NotebookError, RuntimeError: as `probe`.
         """
-        with self.lock:  # the rate and the records of one moment
+        with self.lock:  # read rate and records together, before a run can replace them
             job = self._probes(profile)
         self._start(job)
 
@@ -206,7 +207,7 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
             lr = self._selected("apply")
             if self.runner.current is not None:
                 raise RuntimeError("a range test is running and would put the old rates back; stop it first")
-            rates = self._arguments.rates(lr)
+            rates = self._screen.rates(lr)
         self.say("good", words.applied(rates))
         return lr
 
@@ -218,14 +219,9 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
             self._screen.chart.close()
         super().close()
 
-    @property
-    def sweep(self) -> Sweep:
-        """The sweep that is set."""
-        return Sweep(self.start_lr, self.end_lr, self.num_steps, self._arguments.sweep.schedule)
-
     def code(self, lr: float) -> str:
         """Return the script for *Copy code*."""
-        return self._arguments.script(self.sweep, self.repeats, self.variable, lr)
+        return self._arguments.script(self.sweep, self.repeats, self.variable, lr, self._screen.rates.shares)
 
     def steer(self, action: str, run_id: int | None = None) -> None:
         """Stop, pause or resume the run with this id, or the one in progress; one that has ended stays as it is."""
@@ -244,7 +240,7 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         return self._selected("probe around")
 
     def _start(self, job: Job) -> None:
-        if not hosts.current_host().shows_threads:
+        if not current_host().shows_threads:
             self.runner.run(job)
             return
         with self.lock:  # the thread cannot show anything before the start is shown
@@ -273,6 +269,8 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
     @traitlets.observe("start_lr", "end_lr", "num_steps", "repeats", "smoothing", "variable", "rule", "selected_lr")
     def _on_change(self, change: Any) -> None:
         if self.is_open:
+            if change["name"] in ("start_lr", "end_lr", "num_steps"):  # valid together, now that observers are told
+                self.sweep = Sweep(self.start_lr, self.end_lr, self.num_steps, self.sweep.schedule)
             self._screen.change(change["name"], change["new"])
 
     # The browser, and places where no widget can be shown.
@@ -282,7 +280,7 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         self._screen.say(kind, text)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take traits that a browser sets as its commands: one door, and one check."""
+        """Treat traits set by a browser as `set` commands, so that both are checked alike."""
         for name, value in sync_data.items():
             if name in SETTINGS:
                 receive(self, {"command": "set", "name": name, "value": value})

@@ -112,3 +112,9 @@ def test_a_factor_may_be_a_number_of_numpy_and_no_bool() -> None:
     assert first_stop(fall_and_explosion(), factor=np.float32(4.0)) == 66
     with pytest.raises(ValueError, match="diverge_factor must be a positive number or None for never, got True"):
         Divergence(True, 100)
+
+
+def test_a_factor_too_large_for_a_float_is_refused() -> None:
+    """An int of 400 digits is no finite number."""
+    with pytest.raises(ValueError, match="diverge_factor must be a positive number or None for never, got 1000"):
+        Divergence(10**400, 100)

@@ -60,7 +60,24 @@ def test_an_unknown_keyword_is_refused_with_the_closest_one(function: Any) -> No
     model = nn.Linear(2, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     given = (model, optimizer, nn.functional.mse_loss, [(torch.ones(4, 2), torch.ones(4, 1))])
-    with pytest.raises(TypeError, match=r"got an unexpected keyword argument 'num_stepz'; did you mean 'num_steps'\?"):
+    name = function.__name__
+    with pytest.raises(TypeError, match=rf"^{name} got an unexpected .* 'num_stepz'; did you mean 'num_steps'\?$"):
         function(*given, num_stepz=3)
-    with pytest.raises(TypeError, match="got an unexpected keyword argument 'colour'; it takes the keywords of range_"):
+    with pytest.raises(TypeError, match=rf"^{name} got an unexpected keyword argument 'colour'; see help\({name}\)$"):
         function(*given, colour="red")
+
+
+@pytest.mark.parametrize(
+    ("function", "wrong", "meant"),
+    [(range_test, "repeat", "repeats"), (range_test, "progres", "progress"), (probe, "probe_step", "probe_steps")],
+)
+def test_the_closest_keyword_may_be_one_of_the_functions_own(function: Any, wrong: str, meant: str) -> None:
+    """Those that are not in `Keywords` are known, too."""
+    with pytest.raises(TypeError, match=rf"'{wrong}'; did you mean '{meant}'\?"):
+        function(None, None, None, None, **{wrong: 1})
+
+
+def test_repeats_are_none_of_iter_range_test() -> None:
+    """A generator is one sweep."""
+    with pytest.raises(TypeError, match=r"^iter_range_test got an unexpected keyword argument 'repeats'"):
+        iter_range_test(None, None, None, None, repeats=3)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lr_widget import iter_range_test, probe, range_test
-from lr_widget.engine import Plan, make_plan
+from lr_widget.engine.plan import Plan, make_plan
 from lr_widget.engine.sweep import run_sweep
 from lr_widget.schedule import Sweep
 from lr_widget.training import Batches, Training

@@ -34,7 +34,7 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def training() -> Training:
-    """A small training, one step of which is done."""
+    """A small training after its first step."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.2), nn.Linear(8, 2))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -67,7 +67,7 @@ def make_widget(training: Training) -> Iterator[Make]:
 
 @pytest.fixture
 def running(make_widget: Make, training: Training) -> LRFinderWidget:
-    """A widget in the background, which waits in its fourth step."""
+    """A widget in the background, waiting in its fourth step."""
     training.may_step = threading.Semaphore(3)
     widget = make_widget(num_steps=50)
     widget.start()

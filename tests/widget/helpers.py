@@ -1,4 +1,4 @@
-"""A small training whose steps a test can hold, and what a browser would do with a widget."""
+"""A small training whose steps a test can hold, and a browser's clicks on a widget."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Training:
     threads: set[str] = field(default_factory=set)
 
     def loss_fn(self) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-        """A plain function: of a method, the test would put back the object, and with it what is written down here."""
+        """A plain function: of a method, the test would put back the object, and with it the notes of this one."""
 
         def loss_fn(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
             return self._loss(outputs, targets)
@@ -55,7 +55,7 @@ class Training:
 
 
 def click(widget: LRFinderWidget, command: str, **content: Any) -> None:
-    """Send what the browser sends."""
+    """Send a message as the browser does."""
     widget._handle_custom_msg({"command": command, "serial": "1", **content}, [])
 
 

@@ -1,4 +1,4 @@
-"""The marks of a chart, told apart by their looks; `shown` is a widget or a chart, all of which have a figure."""
+"""The marks of a chart, told apart by their looks; `shown` is a widget or a chart, as both have a figure."""
 
 from __future__ import annotations
 

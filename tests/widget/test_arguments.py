@@ -11,7 +11,7 @@ from torch import nn
 
 from lr_widget import LRRecords
 from lr_widget.schedule import Sweep
-from lr_widget.widget.arguments import MIN_MAX_PROBE_STEPS, Arguments
+from lr_widget.widget.arguments import LEAST_PROBE_BUDGET, Arguments
 
 from .helpers import Make, Training
 
@@ -27,7 +27,7 @@ def test_wrong_arguments_are_refused_when_the_widget_is_made(make_widget: Make) 
     """Before anything is shown."""
     with pytest.raises(TypeError, match="unexpected keyword argument 'start'; did you mean 'start_lr'"):
         make_widget(start=1e-3)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'; it takes the keywords of range_test"):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'; see help\\(LRFinderWidget\\)"):
         make_widget(colour="red")
     with pytest.raises(ValueError, match="start_lr"):
         make_widget(start_lr=1.0, end_lr=0.1)
@@ -44,7 +44,7 @@ def test_a_schedule_of_ones_own_is_refused(make_widget: Make) -> None:
 
 
 def test_what_an_iterator_names_is_put_back_in_every_run(make_widget: Make, training: Training) -> None:
-    """An iterator can be walked once, and every run needs what it gives."""
+    """An iterator can be walked once, and every run needs its items."""
     scheduler = torch.optim.lr_scheduler.StepLR(training.optimizer, 1)
     training.at_step = lambda call: setattr(scheduler, "last_epoch", call)
     widget = make_widget(num_steps=5, also_restore=iter([scheduler]))
@@ -75,7 +75,7 @@ def test_a_range_test_has_the_sweep_and_the_repeats_that_are_set() -> None:
     assert job.test.plan.seed == 3
 
 
-@pytest.mark.parametrize(("max_steps", "probe_steps"), [(80, 20), (83, 20), (MIN_MAX_PROBE_STEPS, 8)])
+@pytest.mark.parametrize(("max_steps", "probe_steps"), [(80, 20), (83, 20), (LEAST_PROBE_BUDGET, 8)])
 def test_four_probes_can_go_to_their_end(max_steps: int, probe_steps: int) -> None:
     """Each probe has a quarter of the steps that all of them may take."""
     evidence = given().probes(1e-2, max_steps, "constant", None).probing.evidence()
@@ -90,18 +90,19 @@ def test_probes_keep_the_profile_and_the_records_that_they_are_given() -> None:
     assert (job.probing.evidence().profile, job.probing.evidence().records) == ("one_cycle", records)
 
 
-def test_the_rates_of_the_optimizer_keep_the_proportions_of_the_latest_job() -> None:
+def test_the_rates_of_a_job_keep_the_proportions_at_its_beginning() -> None:
     """The second group changes from a tenth to a half of the first, and the next job goes by that."""
     arguments = given()
     assert arguments.rates(1.0) == pytest.approx((1.0, 0.1))
     arguments.positional[1].param_groups[1]["lr"] = 0.5
-    arguments.range_test(arguments.sweep, 1)
-    assert arguments.rates(2.0) == pytest.approx((2.0, 1.0))
+    assert arguments.range_test(arguments.sweep, 1).rates(2.0) == pytest.approx((2.0, 1.0))
+    assert arguments.probes(1e-2, 40, "constant", None).rates(2.0) == pytest.approx((2.0, 1.0))
+    assert arguments.rates(2.0) == pytest.approx((2.0, 0.2))
 
 
 def test_the_script_has_the_settings_the_rate_and_the_shares() -> None:
     """The settings are those of now, and the bias gets its tenth."""
-    code = given(num_steps=50, seed=3).script(Sweep(1e-3, 0.1, 30), 2, "best", 0.0123)
+    code = given(num_steps=50, seed=3).script(Sweep(1e-3, 0.1, 30), 2, "best", 0.0123, (1.0, 0.1))
     assert "start_lr=0.001, end_lr=0.1, num_steps=30, repeats=2," in code
     assert "seed=3," in code
     assert "\nbest = 1.2e-02\n" in code

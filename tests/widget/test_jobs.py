@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 import traitlets
 
 from lr_widget import NotebookError, range_test
@@ -172,7 +173,7 @@ def test_on_colab_probes_run_in_the_handler(
     """Range tests do so there, too, since Colab shows nothing that a thread sends."""
     widget = make_widget(num_steps=20, max_probe_steps=40)
     widget.run()
-    monkeypatch.setattr(hosts, "current_host", lambda: hosts.HOSTS["colab"])
+    monkeypatch.setattr(hosts, "_name", lambda: "colab")
     training.threads.clear()
     click(widget, "probe")
     assert widget.rule == "probe"
@@ -221,3 +222,36 @@ def test_probes_that_find_nothing_take_the_place_of_earlier_ones(make_widget: Ma
     assert widget.suggestion == evidence.suggestion
     assert (widget.suggestion.lr, widget.selected_lr) == (None, None)
     assert "the first loss was not finite, whatever the rate" in widget.view_state["suggestion"]["reason"]
+
+
+@pytest.mark.parametrize("repeats", [2, 3])
+def test_ctrl_c_before_the_first_step_of_a_later_sweep_keeps_those_before(
+    make_widget: Make, training: Training, repeats: int
+) -> None:
+    """That sweep has begun and has no record yet."""
+
+    def interrupt(call: int) -> None:
+        if call == 21:
+            raise KeyboardInterrupt
+
+    training.at_step = interrupt
+    widget = make_widget(num_steps=20, end_lr=1e-2, repeats=repeats)
+    records = widget.run()
+    assert (len(records), records.stop_reason, widget.status) == (20, "interrupted", "finished")
+    assert "Interrupted at step 20 of 20" in note(widget)
+
+
+def test_a_job_that_is_refused_changes_no_proportions(make_widget: Make, training: Training) -> None:
+    """While a test runs, the groups have swept rates: a second job must not take its proportions from them."""
+    training.may_step = threading.Semaphore(3)
+    widget = make_widget(num_steps=20)
+    widget.start()
+    wait_until(lambda: training.calls == 4)
+    shares = widget._screen.rates.shares
+    training.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 5.0})
+    with pytest.raises(RuntimeError, match="running already"):
+        widget.start()
+    assert widget._screen.rates.shares == shares
+    del training.optimizer.param_groups[-1]
+    training.may_step.release(1000)
+    assert widget.wait(20)

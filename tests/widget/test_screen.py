@@ -27,6 +27,7 @@ class Job:
     waiting = "Wait."
     hides_suggestion = True
     num_steps = 3
+    rates = "the job's rates"
 
     def __init__(self, error: Exception | None = None) -> None:
         self.calls: list[str] = []
@@ -81,6 +82,7 @@ def owner() -> SimpleNamespace:
         evidence=None,
         view_state={},
         hold_sync=nullcontext,
+        hold_trait_notifications=nullcontext,
         holding_errors=no_errors,
         code=lambda lr: f"lr = {lr}",
     )
@@ -89,7 +91,7 @@ def owner() -> SimpleNamespace:
 @pytest.fixture
 def screen(owner: SimpleNamespace) -> Iterator[Screen]:
     """A screen on that owner."""
-    screen = Screen(owner, owner.sweep, 0.9)
+    screen = Screen(owner, owner.sweep, 0.9, "the rates before any run")
     yield screen
     screen.chart.close()
 
@@ -328,9 +330,61 @@ def test_settings_reach_the_view_that_depends_on_them(screen: Screen, owner: Sim
 
 
 def test_a_sentence_stays_until_the_next_one(screen: Screen, owner: SimpleNamespace) -> None:
-    """It outlives what else changes on the screen."""
+    """It outlives all other changes of the screen."""
     screen.refresh()
     assert owner.view_state["note"] == {"kind": "info", "text": "Ready."}
     screen.say("good", "Copied.")
     screen.change("num_steps", 100)
     assert owner.view_state["note"] == {"kind": "good", "text": "Copied."}
+
+
+def test_an_observer_of_the_records_may_pick_the_suggested_rate(make_widget: Make) -> None:
+    """It is a pick, although it is the rate that would be selected anyway: another rule does not move it."""
+    widget = make_widget(num_steps=40)
+
+    def pick(change: Any) -> None:
+        widget.selected_lr = change["new"].suggest().lr
+
+    widget.observe(pick, "records")
+    records = widget.run()
+    suggested = records.suggest().lr
+    assert widget.view_state["is_picked"]
+    widget.rule = "steepest"
+    assert widget.selected_lr == suggested
+
+
+def test_the_old_suggestion_can_be_picked_during_a_run(make_widget: Make, training: Training) -> None:
+    """The trait has it already when the run begins, so a pick of another rate and back is one of the old suggestion."""
+    widget = make_widget(num_steps=40)
+    widget.run()
+    old = widget.suggestion.lr
+    widget.selected_lr = 0.5
+    calls, training.may_step = training.calls, threading.Semaphore(3)
+    widget.start()
+    wait_until(lambda: training.calls == calls + 4)
+    assert (widget.selected_lr, widget.view_state["selected"]) == (old, f"{old:.1e}")
+    widget.selected_lr = 0.25
+    widget.selected_lr = old
+    training.may_step.release(1000)
+    assert widget.wait(20)
+    training.may_step = None
+    assert (widget.selected_lr, widget.view_state["is_picked"]) == (old, True)
+
+
+@pytest.mark.parametrize("trait", ["rule", "suggestion", "selected_lr"])
+def test_observers_of_the_selection_see_all_of_it_new(make_widget: Make, trait: str) -> None:
+    """None of them meets a rule with the rate of another."""
+    widget = make_widget(num_steps=40)
+    widget.run()
+    seen: list[bool] = []
+
+    def look(_: Any) -> None:
+        is_one = (widget.suggestion.rule, widget.suggestion.lr) == (widget.rule, widget.selected_lr)
+        seen.append(is_one)
+
+    widget.observe(look, trait)
+    widget.probe()
+    widget.rule = "steepest"
+    widget.run()
+    assert seen
+    assert all(seen)

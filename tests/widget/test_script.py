@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from lr_widget import LRFinderWidget
+from lr_widget.schedule import Sweep
+from lr_widget.widget.script import script
 
 from .helpers import Make, Training
 
@@ -27,7 +31,7 @@ def batches() -> list[tuple[torch.Tensor, torch.Tensor]]:
 
 
 def script_of(optimizer: Any, *arguments: str, model: Any = None, loss_fn: Any = mse, **keywords: Any) -> str:
-    """The script of a widget on which 0.02 was picked."""
+    """The script of a widget with 0.02 picked."""
     keywords = {"start_lr": 1e-4, "end_lr": 1e-2, "num_steps": 12} | keywords
     widget = LRFinderWidget(model, optimizer, loss_fn, batches(), *arguments, **keywords)
     widget.selected_lr = 0.02
@@ -120,3 +124,61 @@ def test_the_script_makes_the_same_test() -> None:
 def test_without_a_rate_there_is_no_script(make_widget: Make, training: Training) -> None:
     """There is nothing to copy yet."""
     assert make_widget().view_state["code"] == ""
+
+
+@pytest.mark.parametrize("variable", ["share", "group", "optimizer", "model", "train_data", "records", "seed"])
+def test_a_variable_that_the_script_needs_for_something_else_gets_an_ending(variable: str) -> None:
+    """Under its own name it would give the groups wrong rates, or overwrite the model."""
+    model = linear()
+    groups = [{"params": [model.weight], "lr": 0.1}, {"params": [model.bias], "lr": 0.05}]
+    optimizer = torch.optim.SGD(groups, lr=0.1)
+    code = script_of(optimizer, variable, model=model)
+    names = {"model": model, "optimizer": optimizer, "loss_fn": mse, "train_data": batches()}
+    exec(code, names)
+    assert names[f"{variable}_lr"] == 0.02
+    assert rates(optimizer) == pytest.approx([0.02, 0.01])
+    assert names["model"] is model
+
+
+@pytest.mark.parametrize("make", [dict, MappingProxyType])
+def test_the_script_knows_a_mapping_of_optimizers(make: Any) -> None:
+    """Its values are the optimizers."""
+    model = linear()
+    first, second = torch.optim.SGD([model.weight], lr=0.1), torch.optim.SGD([model.bias], lr=0.05)
+    optimizers = make({"a": first, "b": second})
+    code = script_of(optimizers, model=model)
+    exec(code, {"model": model, "optimizers": optimizers, "loss_fn": mse, "train_data": batches()})
+    assert rates(first, second) == pytest.approx([0.02, 0.01])
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "written"),
+    [
+        ("max_grad_norm", float("inf"), 'max_grad_norm=float("inf"),'),
+        ("max_grad_norm", np.float64(4.0), "max_grad_norm=4.0,"),
+        ("seed", np.int64(3), "seed=3,"),
+        ("dataloader_options", {"drop_last": True, "batch_size": 2}, 'dataloader_options={"drop_last": True, '),
+        ("autocast", torch.bfloat16, "autocast=autocast,"),
+        ("stop", None, None),
+        ("also_restore", [], None),
+        ("group_lrs", "ratio", None),
+        ("diverge_factor", np.float32(4.0), None),
+        ("diverge_factor", None, "diverge_factor=None,"),
+    ],
+)
+def test_keywords_are_written_as_python_reads_them(keyword: str, value: Any, written: str | None) -> None:
+    """Plain values in full, objects by the keyword's name, defaults not at all."""
+    model = linear()
+    code = script(
+        (model, torch.optim.SGD(model.parameters(), lr=0.1), mse, batches()),
+        {keyword: value},
+        Sweep(1.2345678e-7, 1.0, 9),
+        1,
+        variable="lr",
+        lr=0.02,
+        shares=(1.0,),
+    )
+    compile(code, "script", "exec")
+    assert "start_lr=1.2345678e-07, end_lr=1.0, num_steps=9," in code
+    assert (f"{keyword}=" in code) is (written is not None)
+    assert written is None or written in code

@@ -71,7 +71,7 @@ def test_starting_twice_is_refused(make_widget: Make, training: Training) -> Non
 
 
 def test_a_keyboard_interrupt_keeps_the_curve(make_widget: Make, training: Training) -> None:
-    """run() returns what there is."""
+    """run() returns the records so far."""
 
     def interrupt(call: int) -> None:
         if call == 9:
@@ -175,7 +175,7 @@ def test_on_colab_the_button_trains_in_the_handler(
     make_widget: Make, training: Training, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Messages from a thread do not appear there; an error is shown all the same, not raised."""
-    monkeypatch.setattr(hosts, "current_host", lambda: hosts.HOSTS["colab"])
+    monkeypatch.setattr(hosts, "_name", lambda: "colab")
     notes = []
     widget = make_widget(num_steps=10)
     widget.observe(lambda change: notes.append(change["new"]["note"]["text"]), "view_state")
@@ -208,3 +208,20 @@ def test_settings_changed_during_a_run_hold_for_the_next(make_widget: Make, trai
     assert widget.wait(20)
     assert (len(widget.records), widget.records.start_lr) == (10, 1e-7)
     assert widget.run().start_lr == 1e-3
+
+
+def test_bounds_that_are_set_together_while_a_test_runs(make_widget: Make, training: Training) -> None:
+    """Between the two assignments they make no sweep; the thread that trains must not look at them then."""
+    training.may_step = threading.Semaphore(3)
+    widget = make_widget(num_steps=20)
+    widget.start()
+    wait_until(lambda: training.calls == 4)
+    with widget.hold_trait_notifications():
+        widget.start_lr = 100.0
+        training.may_step.release(1000)
+        wait_until(lambda: training.calls >= 15)
+        widget.end_lr = 1000.0
+    assert widget.wait(20)
+    training.may_step = None
+    assert (widget.status, len(widget.records), widget.records.start_lr) == ("finished", 20, 1e-7)
+    assert widget.run().start_lr == 100.0

@@ -9,7 +9,7 @@ import traitlets
 
 from ...errors import LRWidgetError
 from .. import words
-from ..kernel import hosts
+from ..kernel import current_host
 from . import messages
 
 if TYPE_CHECKING:
@@ -81,9 +81,8 @@ def _answer(target: Target, content: Any) -> None:
 
 
 def _obey(target: Target, command: messages.Command) -> None:
-    # No other thread changes anything between the deed and the note about it. Where a test blocks the only thread, the
-    # lock would keep out nobody but the test's own messages.
-    with target.lock if hosts.current_host().shows_threads else nullcontext():
+    # Hold the lock so that the note describes this command. Where a test blocks the only thread, no lock is needed.
+    with target.lock if current_host().shows_threads else nullcontext():
         try:
             _carry_out(target, command)
         except _WRONG as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import words
-from ..kernel import hosts
+from ..kernel import current_host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,7 @@ def make_view(
     return {
         "run_id": shown_run.run_id if shown_run else 0,
         "is_blocking": run is not None and run.is_blocking,
-        "host": hosts.current_host().name,
+        "host": current_host().name,
         "can": _possible(status, run, selection),
         "note": note,
         "progress": _progress(shown_run, sweep.num_steps * repeats),

@@ -51,7 +51,7 @@ def thin(x: Array, y: Array, max_points: int = MAX_POINTS) -> tuple[Array, Array
 
 
 def loss_ticks(low: float, high: float, max_ticks: int = 6) -> Array:
-    """Tick losses between two bounds, at most so many, 1, 2 or 5 times a power of ten apart."""
+    """Return at most `max_ticks` losses between two bounds, 1, 2 or 5 times a power of ten apart."""
     rough = (high - low) / max_ticks
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= rough * 0.999)
@@ -60,7 +60,7 @@ def loss_ticks(low: float, high: float, max_ticks: int = 6) -> Array:
 
 
 def lr_ticks(low: float, high: float, max_ticks: int = 10) -> Array:
-    """Tick rates between two positive bounds: decades, fewer of them in a wide range, 1-2-5 in a narrow one."""
+    """Return rates between two positive bounds: decades, fewer of them in a wide range, 1-2-5 in a narrow one."""
     first, last = math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9)
     stride = math.ceil((last - first + 1) / max_ticks)
     mantissas = (1.0,) if last - first > 2 else (1.0, 2.0, 5.0)

@@ -1,7 +1,7 @@
 """Drive the steps of a job, in a background thread or blocking, and tell the owner when to show them.
 
 A run owns its flags, so a Stop that comes late reaches the run it was meant for and no other. A Ctrl-C may come at any
-line: whoever makes a run the current one does it inside of the `try` that ends it.
+line: so `_current` is set only inside the `try` whose handler ends the run.
 """
 
 from __future__ import annotations
@@ -24,23 +24,19 @@ if TYPE_CHECKING:
     from ...results import StepRecord
 
 MAX_UPDATES_PER_SECOND = 15.0
-_SHOW_SHARE = 20.0  # showing takes at most one part in so many of the time: a long curve is shown less often
+_SHOW_SHARE = 20.0  # showing takes at most 1/20 of the time: a long curve is shown less often
 _SPEED_WINDOW_STEPS = 50
 _SHUTDOWN_SECONDS = 10.0
 
 
-class Job(Protocol):
-    """A range test or probes; it keeps its results itself."""
-
-    @property
-    def num_steps(self) -> int:
-        """The most steps that it takes."""
+class Steppable(Protocol):
+    """A job that is done step by step, and that keeps its results itself."""
 
     def steps(self) -> Steps:
-        """Do it, step by step."""
+        """Return the generator of the job's steps."""
 
 
-J = TypeVar("J", bound=Job)
+J = TypeVar("J", bound=Steppable)
 
 
 @dataclass(eq=False)
@@ -131,7 +127,7 @@ class Runner(Generic[J]):
         """Drive the steps in a background thread.
 
         Raises:
-            RuntimeError: A run is in progress.
+            RuntimeError: a run is in progress.
         """
         enter, context = _this_torch_context(), contextvars.copy_context()
         run = self._make(job, is_blocking=False)
@@ -151,13 +147,13 @@ class Runner(Generic[J]):
         """Drive the steps here and now; a KeyboardInterrupt ends the run and keeps its points.
 
         Raises:
-            RuntimeError: A run is in progress.
+            RuntimeError: a run is in progress.
         """
         run = self._make(job, is_blocking=True)
         try:
             self._begin(run)
             self._drive(run)
-        except KeyboardInterrupt:  # maybe one that was held back until the end was shown
+        except KeyboardInterrupt:  # maybe deferred by `uninterrupted` in `_finish`
             if self._current is run:
                 run.stop_reason = run.stop_reason or "interrupted"
                 self._finish(run)
@@ -196,7 +192,7 @@ class Runner(Generic[J]):
         The time that the observers of the end take is not counted.
 
         Raises:
-            RuntimeError: Called by the thread that trains, which would wait for itself.
+            RuntimeError: called by the thread that trains, which would wait for itself.
         """
         with self._lock:
             run = self._current

@@ -1,4 +1,4 @@
-"""A widget and its cells, as commands see them, that only write down what is done to them."""
+"""A widget and its cells, as commands see them, that only write down the calls."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Cells:
 
 
 class Target:
-    """A widget that only writes down what commands do to it."""
+    """A widget that only writes down the calls of commands."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()

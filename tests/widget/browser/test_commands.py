@@ -252,7 +252,7 @@ def test_each_command_does_its_one_deed(content: dict[str, Any], deed: tuple[Any
 
 def test_on_colab_the_lock_stays_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test blocks the only thread there, and its own messages need the lock."""
-    monkeypatch.setattr(hosts, "current_host", lambda: hosts.HOSTS["colab"])
+    monkeypatch.setattr(hosts, "_name", lambda: "colab")
     target = Target()
     receive(target, {"command": "start"})
     assert (target.done, target.is_locked) == ([("start",)], False)

@@ -153,6 +153,6 @@ def test_a_run_that_has_ended_is_still_shown() -> None:
 
 
 def test_the_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The browser's side hides there what the host cannot do."""
-    monkeypatch.setattr(hosts, "current_host", lambda: hosts.HOSTS["colab"])
+    """The browser's side hides the commands that the host does not have."""
+    monkeypatch.setattr(hosts, "_name", lambda: "colab")
     assert view()["host"] == "colab"

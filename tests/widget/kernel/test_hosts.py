@@ -30,7 +30,7 @@ def test_a_script_has_no_host() -> None:
 
 
 def test_every_host_has_its_row() -> None:
-    """A host is found by its own name, and only Colab does not show what a thread sends."""
+    """A host is found by its own name, and only Colab does not show messages of a thread."""
     assert all(name == host.name for name, host in hosts.HOSTS.items())
     assert [name for name, host in hosts.HOSTS.items() if not host.shows_threads] == ["colab"]
 

@@ -19,7 +19,7 @@ from lr_widget.widget.kernel.runner import Run, Runner
 
 
 class Steps:
-    """A job of one sweep that writes down what happens to it."""
+    """A job of one sweep that notes its restore."""
 
     def __init__(self, count: int = 10, at_step: Callable[[int], None] = lambda step: None) -> None:
         self.num_steps = count
@@ -47,7 +47,7 @@ class JobRunner(Runner):
 def make_runner(
     steps: Steps, show: Callable[[Run], None] = lambda run: None
 ) -> tuple[JobRunner, list[tuple[Any, ...]]]:
-    """A runner, and what it reported at the end of each run, with whether everything was restored by then."""
+    """A runner, and its reports of each run's end: reason, steps, restored or not."""
     ends: list[tuple[Any, ...]] = []
     lock = threading.RLock()
     return JobRunner(steps, lock, show, lambda run: ends.append((run.stop_reason, run.count, steps.is_restored))), ends

@@ -95,7 +95,7 @@ def test_closing_waits_for_a_run_in_another_thread(make_widget: Make, training: 
 
 
 def test_stopping_and_waiting_in_an_observer(running: LRFinderWidget, training: Training) -> None:
-    """It holds the widget's lock, which the end of the run needs."""
+    """It holds the widget's lock, and the end of the run needs it."""
     answers = []
 
     def end(_: Any) -> None:

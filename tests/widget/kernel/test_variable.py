@@ -58,7 +58,7 @@ def test_anything_else_is_never_overwritten(namespace: dict[str, Any], held: Any
     ],
 )
 def test_names_that_are_none_are_refused(namespace: dict[str, Any], name: Any, message: str) -> None:
-    """Each with the value and what to use instead; nothing is assigned."""
+    """Each with the value and a remedy; nothing is assigned."""
     with pytest.raises(ValueError, match=message):
         variable.put(name, 3e-3)
     assert namespace == {}
