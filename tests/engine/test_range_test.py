@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import chain, count
 from typing import Any
@@ -93,7 +94,7 @@ def fail_at(session: Session, error: BaseException, step: int) -> None:
             raise error
         return cross_entropy(output, labels)
 
-    with pytest.raises(type(error)) as caught:
+    with pytest.raises(type(error), match=rf"^{re.escape(str(error))}") as caught:
         list(session.sweep(loss_fn=loss_fn, end_lr=1.0, num_steps=20))
     assert caught.value is error
 

@@ -273,7 +273,7 @@ def test_a_keyboard_interrupt_while_the_thread_starts(monkeypatch: pytest.Monkey
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(threading.Thread, "start", start_and_interrupt)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
         runner.start(runner.job)
     assert runner.current is not None
     go.set()
@@ -310,7 +310,7 @@ def test_a_keyboard_interrupt_before_the_run_began_is_the_callers() -> None:
     thread.start()
     assert held.wait(10)
     threading.Timer(0.2, signal.pthread_kill, (threading.get_ident(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
         runner.run(runner.job)
     go.set()
     thread.join(10)
