@@ -66,7 +66,7 @@ def test_a_plan_with_another_sweep_runs_at_its_rates() -> None:
 
 def test_the_workers_of_a_persistent_loader_serve_every_sweep_of_a_plan() -> None:
     """Its iterator is shut down at the end of each and made anew for the next."""
-    loader = {"num_workers": 1, "persistent_workers": True, "multiprocessing_context": "fork"}
+    loader = {"num_workers": 1, "persistent_workers": True}
     plan = make_plan(*given(**loader), num_steps=5, end_lr=0.1, seed=1)
     assert curve(plan) == curve(plan)
 
