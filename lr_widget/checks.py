@@ -27,7 +27,7 @@ def check_rate(name: str, value: Any) -> float:
         raise TypeError(f"{name} must be a number, got {describe(value)}; give a rate like 3e-4")
     rate = as_float(value)
     if not (math.isfinite(rate) and rate > 0):
-        raise ValueError(f"{name} must be a positive, finite learning rate, got {_shown(value)}; give a rate like 3e-4")
+        raise ValueError(f"{name} must be a positive, finite learning rate, got {shown(value)}; give a rate like 3e-4")
     return rate
 
 
@@ -41,7 +41,7 @@ def check_count(name: str, value: Any, least: int = 1, usual: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {describe(value)}; {usual} is usual")
     if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {_shown(value)}; {usual} is usual")
+        raise ValueError(f"{name} must be at least {least}, got {shown(value)}; {usual} is usual")
     return int(value)
 
 
@@ -52,7 +52,7 @@ def check_share(name: str, value: Any) -> float:
         TypeError: it is no real number.
         ValueError: it is outside [0, 1).
     """
-    message = f"{name} must be in [0, 1), got {_shown(value)}; use 0 for no smoothing"
+    message = f"{name} must be in [0, 1), got {shown(value)}; use 0 for no smoothing"
     if not _is_real(value):
         raise TypeError(message)
     if not 0 <= value < 1:
@@ -72,7 +72,7 @@ def check_seed(seed: Any) -> int | None:
     if isinstance(seed, bool) or not isinstance(seed, Integral):
         raise TypeError(f"seed must be an integer or None, got {describe(seed)}; 0 is as good as any")
     if not 0 <= int(seed) < _SEEDS:
-        raise ValueError(f"seed must be at least 0 and below 2**63, got {_shown(seed)}; 0 is as good as any")
+        raise ValueError(f"seed must be at least 0 and below 2**63, got {shown(seed)}; 0 is as good as any")
     return int(seed)
 
 
@@ -83,7 +83,7 @@ def check_variable_name(name: object) -> str:
         ValueError: it is no identifier, a keyword, a builtin, or a name that IPython itself assigns.
     """
     if not isinstance(name, str) or not name.isidentifier():
-        raise ValueError(f"the variable's name must be a Python identifier, got {_shown(name)}; use for example 'lr'")
+        raise ValueError(f"the variable's name must be a Python identifier, got {shown(name)}; use for example 'lr'")
     # Without the normal form, the next cell would not find the variable.
     name = unicodedata.normalize("NFKC", name)
     if keyword.iskeyword(name):
@@ -105,7 +105,15 @@ def describe(value: Any) -> str:
         return f"a {value.dtype} tensor of shape {tuple(value.shape)}"
     if isinstance(value, (tuple, list)):
         return f"a {type(value).__name__} of length {len(value)}"
-    return f"{_shown(value)} of type {type(value).__name__}"
+    return f"{shown(value)} of type {type(value).__name__}"
+
+
+def shown(value: Any) -> str:
+    """Return the beginning of a value's repr, for an error message, or its type where the repr raises."""
+    try:
+        return f"{value!r:.60}"
+    except Exception:  # noqa: BLE001  # an int of 5,000 digits, a list nested too deep, or a repr of the user's own
+        return f"one of type {type(value).__name__}"
 
 
 def as_float(value: Any) -> float:
@@ -118,10 +126,3 @@ def as_float(value: Any) -> float:
 
 def _is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _shown(value: Any) -> str:
-    try:
-        return f"{value!r:.60}"
-    except Exception:  # noqa: BLE001  # the repr of an int of 5,000 digits raises, and a user's own may raise anything
-        return f"one of type {type(value).__name__}"

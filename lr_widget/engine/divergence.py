@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
 from numbers import Real
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..checks import as_float
+from ..checks import as_float, shown
 
 DEFAULT_DIVERGE_FACTOR = 4.0
 
@@ -21,8 +20,7 @@ _FLOAT32_RESOLUTION = 1e-6
 _FLAT_RESOLUTION = 1e-2
 
 
-@dataclass(frozen=True)
-class _Extremes:
+class _Extremes(NamedTuple):
     """The lowest loss, the highest, and the highest median of three in a row, up to one step."""
 
     lowest: float
@@ -99,5 +97,5 @@ def check_diverge_factor(factor: Any) -> float | None:
     """
     is_number: bool = isinstance(factor, Real) and not isinstance(factor, bool)
     if factor is not None and not (is_number and factor > 0 and math.isfinite(as_float(factor))):
-        raise ValueError(f"diverge_factor must be a positive number or None for never, got {factor!r:.60}; 4 is usual")
+        raise ValueError(f"diverge_factor must be a positive number or None for never, got {shown(factor)}; 4 is usual")
     return None if factor is None else float(factor)

@@ -2,12 +2,11 @@
 
 from .evidence import Evidence
 from .limits import y_limits
-from .probe_run import CLOSE, ProbeRun, best_of, fallen, is_behind, is_clearly_worse, lost, second_half
-from .records import STOP_REASONS, LRRecords, StepRecord
+from .probe_run import CLOSE, ProbeRun, best_of, fallen, is_behind, lost, second_half
+from .records import LRRecords, StepRecord
 
 __all__ = [
     "CLOSE",
-    "STOP_REASONS",
     "Evidence",
     "LRRecords",
     "ProbeRun",
@@ -15,7 +14,6 @@ __all__ = [
     "best_of",
     "fallen",
     "is_behind",
-    "is_clearly_worse",
     "lost",
     "second_half",
     "y_limits",

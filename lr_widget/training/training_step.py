@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from ..checks import as_float, describe
+from ..checks import as_float, describe, shown
 from .devices import checked_device, common_device, to_device
 from .losses import check_losses, loss_of_batch
 from .modes import evaluating, make_autocast
@@ -199,7 +199,7 @@ def checked_norm(max_grad_norm: Any) -> float | None:
         raise TypeError(f"max_grad_norm must be a number or None for no clipping, got {describe(max_grad_norm)}")
     norm = as_float(max_grad_norm)
     if not norm > 0:
-        raise ValueError(f"max_grad_norm must be positive or None for no clipping, got {max_grad_norm!r}")
+        raise ValueError(f"max_grad_norm must be positive or None for no clipping, got {shown(max_grad_norm)}")
     return norm
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..checks import check_count
 from ..engine import (
     DEFAULTS,
     MIN_PROBE_STEPS,
@@ -69,8 +68,8 @@ class Arguments:
             self.keywords["also_restore"] = restorable(self.keywords["also_restore"])
         given = {**DEFAULTS, **keywords}
         self.sweep = Sweep(*(given[name] for name in ("start_lr", "end_lr", "num_steps", "schedule")))
-        self.repeats = check_count("repeats", keywords.get("repeats", 1))
-        self.rates = self.range_test(self.sweep, self.repeats).rates  # checks everything, changes nothing
+        job = self.range_test(self.sweep, keywords.get("repeats", 1))  # checks everything, changes nothing
+        self.repeats, self.rates = job.test.repeats, job.rates
 
     def traits(self) -> dict[str, Any]:
         """Return the first values of the traits that are keywords of `range_test`."""

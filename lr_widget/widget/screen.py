@@ -33,7 +33,6 @@ class Owner(Protocol):
     runner: Runner[Job]
     sweep: Sweep
     repeats: int
-    smoothing: float
     rule: str
     selected_lr: float | None
     suggestion: Suggestion | None

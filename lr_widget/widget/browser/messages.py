@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
+from ...checks import shown
+
 if TYPE_CHECKING:
     from ..chart import Margins
     from ..kernel import HostName
@@ -63,9 +65,7 @@ def parse(content: Any) -> Command:
         raise ValueError("a message that this widget does not know was ignored")
     name = content.get("name", "")
     if not isinstance(name, str) or (content["command"] == "set" and name not in SETTINGS):
-        # Only a text is shown: the text form of a deeply nested value would exhaust Python's stack.
-        shown = f"{name!r:.60}" if isinstance(name, str) else f"a name of type {type(name).__name__}"
-        raise ValueError(f"{shown} is no setting of this widget; the message was ignored")
+        raise ValueError(f"{shown(name)} is no setting of this widget; the message was ignored")
     run_id = content.get("run_id")
     is_id = isinstance(run_id, int) and not isinstance(run_id, bool)
     return Command(content["command"], run_id if is_id else None, name, content.get("value"))
@@ -90,7 +90,7 @@ def read_value(name: str, value: object) -> object:
         is_count = name in _COUNTS
         if math.isnan(number) or (is_count and not number.is_integer()):
             kind, example = "a whole number" if is_count else "a number", _EXAMPLES.get(name, "3e-4")
-            raise ValueError(f"{name} must be {kind}, got {value!r:.60}; type one like {example}")
+            raise ValueError(f"{name} must be {kind}, got {shown(value)}; type one like {example}")
         value = number
     # JSON and typed text do not tell 100 from 100.0.
     return int(value) if name in _COUNTS and isinstance(value, float) and value.is_integer() else value

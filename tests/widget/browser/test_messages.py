@@ -50,11 +50,10 @@ def test_a_message_without_a_known_command_is_refused(content: Any) -> None:
 
 @pytest.mark.parametrize("name", ["status", "figure", "_esm", "", 3, None, ["rule"]])
 def test_only_settings_can_be_set(name: Any) -> None:
-    """The message names the setting that does not exist, or the type of a name that is no text."""
+    """The message names the setting that does not exist."""
     with pytest.raises(ValueError, match="is no setting of this widget; the message was ignored") as raised:
         parse({"command": "set", "name": name, "value": 1})
-    shown = repr(name) if isinstance(name, str) else f"a name of type {type(name).__name__}"
-    assert str(raised.value).startswith(f"{shown} is no setting")
+    assert str(raised.value).startswith(repr(name))
 
 
 @given(
@@ -161,5 +160,5 @@ def test_a_name_nested_too_deep_for_its_text_is_refused_like_any_other() -> None
     name: list[object] = []
     for _ in range(100_000):
         name = [name]
-    with pytest.raises(ValueError, match="a name of type list is no setting of this widget"):
+    with pytest.raises(ValueError, match="one of type list is no setting of this widget"):
         parse({"command": "set", "name": name})

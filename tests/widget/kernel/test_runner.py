@@ -25,11 +25,13 @@ class Steps:
         self.num_steps = count
         self.at_step = at_step
         self.is_restored = False
+        self.taken: list[int] = []
 
     def steps(self) -> Generator[StepRecord, None, str]:
         try:
             for step in range(1, self.num_steps + 1):
                 self.at_step(step)
+                self.taken.append(step)
                 yield StepRecord(step=step, lr=1e-3, loss=1.0, group_lrs=(1e-3,))
             return "completed"
         finally:
@@ -57,6 +59,7 @@ def test_a_blocking_run_goes_to_the_end() -> None:
     """All steps are there, and the end is reported once, after the restore."""
     runner, ends = make_runner(Steps())
     run = runner.run(runner.job)
+    assert runner.job.taken == list(range(1, 11))
     assert (run.count, run.last.step) == (10, 10)
     assert ends == [("completed", 10, True)]
     assert runner.current is None
