@@ -1,12 +1,15 @@
-# Everything happens in .venv and js/node_modules; nothing outside the checkout is touched, except that `make test`
-# installs Chromium where there is none.
+# Everything happens in .venv and in folders named node_modules and dist; nothing outside the checkout is touched, except
+# that `make test` installs Chromium where there is none.
 PYTHON ?= python3
-# The build of torch that is tested here. Another one, such as a CPU-only build from its own index: make TORCH="torch ..."
-TORCH ?= torch==2.13.0
+# torch and torchvision come from the same place in one command, so that they match; a CPU-only build from its own index:
+# make TORCH="torch torchvision --index-url ..."
+TORCH ?= torch torchvision
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 FRONT_END := lr_widget/widget/static/widget.js
+# The widget managers of VS Code and a connection to a kernel, for the browser tests.
+HOST_PAGE := tests/browser/hosts/dist/services.js
 # The files of the wheel that a build can lose without an error.
 CARRIED := lr_widget/py.typed lr_widget/widget/static/widget.js lr_widget/widget/static/widget.css
 FRONT_END_SOURCES := $(shell find js/src -type f) js/package.json js/build.mjs
@@ -32,7 +35,7 @@ js-test: js/node_modules/.installed
 python-test: .venv/.dev $(FRONT_END)
 	$(BIN)/pytest -m "not browser"
 
-browser-test: .venv/.dev .venv/.chromium $(FRONT_END)
+browser-test: .venv/.dev .venv/.chromium $(FRONT_END) $(HOST_PAGE)
 	$(BIN)/pytest -m browser tests/browser
 
 # The wheel is built from the unpacked sdist, so that both are complete.
@@ -48,7 +51,7 @@ dist: .venv/.dev js/node_modules/.installed
 	$(PIP) install --quiet --upgrade "pip>=25.1"
 
 .venv/.demo: pyproject.toml .venv/bin/python js/node_modules/.installed
-	$(PIP) install --quiet "$(TORCH)"
+	$(PIP) install --quiet $(TORCH)
 	$(PIP) install --quiet --editable . --group demo
 	touch $@
 
@@ -67,8 +70,11 @@ js/node_modules/.installed: js/package.json js/.npmrc
 	cd js && npm install --silent
 	touch $@
 
+$(HOST_PAGE): tests/browser/hosts/package.json tests/browser/hosts/.npmrc
+	cd tests/browser/hosts && npm install --silent && npm run --silent build
+
 $(FRONT_END): js/node_modules/.installed $(FRONT_END_SOURCES)
 	cd js && npm run --silent build
 
 clean:
-	rm -rf .venv js/node_modules lr_widget/widget/static dist build
+	rm -rf .venv js/node_modules tests/browser/hosts/node_modules tests/browser/hosts/dist lr_widget/widget/static dist build

@@ -109,6 +109,7 @@ WIDGET = {
     "start": "(self)",
     "start_probe": "(self, profile='constant')",
     "stop": "(self)",
+    "to_html": "(self, path)",
     "wait": "(self, timeout=None)",
 }
 
@@ -119,6 +120,7 @@ TRAITS = {
     "history": "Tuple",
     "max_probe_steps": "Count; synced; default 300",
     "num_steps": "Count; synced; default 100",
+    "picture": "Unicode; synced; default ''",
     "records": "Instance of LRRecords or None",
     "repeats": "Count; synced; default 1",
     "rule": (

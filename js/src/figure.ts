@@ -1,4 +1,4 @@
-// Mounts the chart, which is a widget of its own made in Python, in an element of a view.
+// The chart in a view: the live one, which is a widget of its own made in Python, or a picture of it.
 
 interface ChildView {
   el: HTMLElement;
@@ -6,22 +6,44 @@ interface ChildView {
   remove(): void;
 }
 
-/** The part of the host's widget manager that is used here; anywidget's own types have only get_model. */
-export interface WidgetManager {
-  get_model(id: string): Promise<unknown>;
-  create_view(model: unknown, options: object): Promise<ChildView>;
+/** The part of the chart's model that tells if a kernel stands behind it; hosts that say nothing of it have one. */
+interface ChildModel {
+  comm_live?: boolean;
+  on?(event: string, callback: () => void): void;
+  off?(event: string, callback: () => void): void;
 }
 
-/** Mount the widget with this reference ("IPY_MODEL_…") and return a function that removes it. */
-export function mountFigure(manager: WidgetManager, reference: string, into: HTMLElement): () => void {
+/** The part of the host's widget manager that is used here; anywidget's own types have only get_model. */
+export interface WidgetManager {
+  get_model(id: string): Promise<ChildModel>;
+  create_view(model: ChildModel, options: object): Promise<ChildView>;
+}
+
+/** The id in a reference to a widget, "IPY_MODEL_…". */
+export function idOf(reference: string): string {
+  return reference.replace("IPY_MODEL_", "");
+}
+
+/** Mount the widget with this id, tell if a kernel stands behind it, and return a function that removes it. */
+export function mountFigure(
+  manager: WidgetManager,
+  id: string,
+  into: HTMLElement,
+  tellLive: (isLive: boolean) => void,
+): () => void {
   let isGone = false;
   let child: ChildView | undefined;
+  let unfollow = (): void => undefined;
 
   async function mount(): Promise<void> {
-    const model = await manager.get_model(reference.replace("IPY_MODEL_", ""));
+    const model = await manager.get_model(id);
     if (isGone) {
       return;
     }
+    const follow = (): void => tellLive(model.comm_live !== false);
+    model.on?.("comm_live_update", follow);
+    unfollow = () => model.off?.("comm_live_update", follow);
+    follow();
     child = await manager.create_view(model, {});
     if (isGone) {
       child.remove();
@@ -40,6 +62,23 @@ export function mountFigure(manager: WidgetManager, reference: string, into: HTM
 
   return () => {
     isGone = true;
+    unfollow();
     child?.remove();
+  };
+}
+
+/** Make room for pictures of the chart, and return a function that shows one, an SVG document. */
+export function makePicture(into: HTMLElement): (svg: string) => void {
+  const image = document.createElement("img");
+  image.alt = "Loss over the learning rate";
+  const caption = document.createElement("p");
+  caption.textContent =
+    "This page cannot show the live chart. The picture of it follows the run; to pick a rate, type it below.";
+  into.classList.add("lrw-pictured");
+  into.removeAttribute("title");
+  into.replaceChildren(image, caption);
+  return (svg) => {
+    image.hidden = svg === "";
+    image.src = `data:image/svg+xml,${encodeURIComponent(svg)}`;
   };
 }

@@ -2,7 +2,6 @@
 // with lr_widget/widget/browser/messages.py and the widget's traits; it reads plain interfaces, unions, lists and pairs.
 
 export type Status = "idle" | "running" | "paused" | "finished" | "failed";
-export type Host = "colab" | "vscode" | "jupyter" | "none";
 export type Possible = "start" | "stop" | "pause" | "resume" | "set" | "probe" | "copy" | "apply" | "code" | "clear";
 export type Setting =
   | "start_lr"
@@ -16,7 +15,7 @@ export type Setting =
   | "selected_lr";
 
 export type Command =
-  | { command: "start" | "probe" | "copy" | "apply" }
+  | { command: "start" | "probe" | "copy" | "apply" | "draw" }
   | { command: "stop" | "pause" | "resume"; run_id: number }
   | { command: "set"; name: Setting; value: string | number | null };
 
@@ -36,7 +35,7 @@ export interface Rule {
 export interface ViewState {
   run_id: number;
   is_blocking: boolean;
-  host: Host;
+  deaf: string;
   can: Possible[];
   note: { kind: "info" | "good" | "warning" | "error"; text: string };
   progress: { step: number; total: number; text: string };
@@ -61,6 +60,7 @@ export interface State {
   variable: string;
   rule: string;
   status: Status;
+  picture: string;
   view_state: ViewState;
 }
 
@@ -74,5 +74,6 @@ export const STATE_KEYS = [
   "variable",
   "rule",
   "status",
+  "picture",
   "view_state",
 ] as const satisfies readonly (keyof State)[];

@@ -22,15 +22,16 @@ export function rateText(rate: number): string {
   return String(Number(rate.toPrecision(6)));
 }
 
-/** The rate under a point of the chart, or null beside the plot area; x and width in pixels. */
+/** The rate under a point of the chart, or null beside the plot area; point and size in pixels. */
 export function rateAtPixel(
-  x: number,
-  width: number,
-  margins: { left: number; right: number },
+  point: { x: number; y: number },
+  size: { width: number; height: number },
+  margins: { left: number; right: number; top: number; bottom: number },
   bounds: readonly [number, number],
 ): number | null {
-  const share = (x - margins.left) / (width - margins.left - margins.right);
-  if (!(share >= 0 && share <= 1)) {
+  const share = (point.x - margins.left) / (size.width - margins.left - margins.right);
+  const isInHeight = point.y >= margins.top && point.y <= size.height - margins.bottom;
+  if (!isInHeight || !(share >= 0 && share <= 1)) {
     return null;
   }
   const [low, high] = bounds;

@@ -9,6 +9,8 @@ export interface View {
   chart: HTMLElement;
   /** Show a state. */
   show(state: State): void;
+  /** Say if a kernel is there; without one, the controls rest. */
+  setLive(isLive: boolean): void;
   /** Show a message of this browser in the status line; an empty one brings the kernel's message back. */
   say(text: string): void;
 }
@@ -18,9 +20,13 @@ export function createView(root: HTMLElement, send: (command: Command) => void):
   keepShortcutsOut(root);
   const refs = findRefs(root);
   let state: State | undefined;
+  let given: State | undefined; // with all that the kernel can do, if there is one
   let ownWords = "";
+  let isLive = true;
 
-  const show = (next: State): void => {
+  const show = (latest: State): void => {
+    given = latest;
+    const next = isLive ? latest : atRest(latest);
     if (next.view_state.note.text !== state?.view_state.note.text) {
       ownWords = "";
     }
@@ -36,11 +42,27 @@ export function createView(root: HTMLElement, send: (command: Command) => void):
       showNote(refs, state, ownWords);
     }
   };
+  const setLive = (next: boolean): void => {
+    isLive = next;
+    root.dataset.live = isLive ? "yes" : "no";
+    for (const field of [refs.smoothing, refs.variable, refs.max_probe_steps]) {
+      field.disabled = !isLive;
+    }
+    if (given !== undefined) {
+      show(given);
+    }
+  };
   listenToButtons(refs, () => state, send, say);
   listenToSettings(refs, () => state, send);
   listenToPicks(refs, () => state, send);
   listenToTraceback(refs);
-  return { chart: refs.chart, show, say };
+  return { chart: refs.chart, show, say, setLive };
+}
+
+/** A state in which only the script can be copied, which needs no kernel. */
+function atRest(state: State): State {
+  const can = state.view_state.can.filter((command) => command === "code");
+  return { ...state, view_state: { ...state.view_state, can } };
 }
 
 /** Keep JupyterLab from taking Enter, arrows and letters for shortcuts: it looks for this mark on the focused element. */
@@ -61,6 +83,7 @@ function showControls(refs: Refs, { status, view_state: view }: State): void {
   refs.pause.disabled = !can("pause", "resume");
   refs.pauseIcon.setAttribute("d", isPaused ? PLAY : PAUSE);
   refs.pauseText.textContent = isPaused ? "Resume" : "Pause";
+  refs.stop.title = refs.pause.title = view.deaf;
   refs.progress.max = view.progress.total;
   refs.progress.value = view.progress.step;
   setText(refs.progressText, view.progress.text);
@@ -209,11 +232,12 @@ function listenToPicks(refs: Refs, current: CurrentState, send: Send): void {
   refs.clear.addEventListener("click", () => pick(null));
   refs.chart.addEventListener("click", (event) => {
     const view = current()?.view_state;
-    if (view === undefined || !view.can.includes("set")) {
+    if (view === undefined || !view.can.includes("set") || refs.chart.classList.contains("lrw-pictured")) {
       return;
     }
     const box = refs.chart.getBoundingClientRect();
-    const rate = rateAtPixel(event.clientX - box.left, box.width, view.margins, view.bounds);
+    const point = { x: event.clientX - box.left, y: event.clientY - box.top };
+    const rate = rateAtPixel(point, box, view.margins, view.bounds);
     if (rate !== null) {
       pick(rate);
     }

@@ -1,12 +1,12 @@
 // The module that anywidget loads: connects the model, which Jupyter keeps in step with Python, to a view.
 
 import "./widget.css";
-import { mountFigure, type WidgetManager } from "./figure";
+import { idOf, makePicture, mountFigure, type WidgetManager } from "./figure";
 import { type Command, STATE_KEYS, type State } from "./protocol";
+import { followTheme } from "./theme";
 import { createView } from "./view";
 
 const PATIENCE_MS = 1500; // after this time without an answer, the view says that it waits
-const GRACE_MS = 500; // for the kernel to read a Stop before it is interrupted
 const WAITING = "Waiting for the kernel: it is busy with a cell, or not connected.";
 
 interface Model {
@@ -14,37 +14,34 @@ interface Model {
   on(event: string, callback: (...args: never[]) => void): void;
   off(event: string, callback: (...args: never[]) => void): void;
   send(content: unknown): void;
-  widget_manager: WidgetManager & { kernel?: { interrupt?: () => Promise<void> } };
+  widget_manager?: Partial<WidgetManager>; // marimo has a part of it only
 }
 
 function readState(model: Model): State {
   return Object.fromEntries(STATE_KEYS.map((key) => [key, model.get(key)])) as unknown as State;
 }
 
+function canMount(manager: Partial<WidgetManager> | undefined): manager is WidgetManager {
+  return typeof manager?.get_model === "function" && typeof manager.create_view === "function";
+}
+
+/** A style that hides what the notebook stores beside this view (lr_widget/widget/export.py), as long as the view is there. */
+function hideStored(id: string): HTMLStyleElement {
+  const style = document.createElement("style");
+  style.textContent = `.lrw-picture-${id}, .jp-OutputArea-child:has(.lrw-picture-${id}) { display: none; }`;
+  return style;
+}
+
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const root = document.createElement("div");
   el.append(root);
+  const unfollow = followTheme(root);
   const waiting = new Map<string, ReturnType<typeof setTimeout>>();
   const overdue = new Set<string>();
   const viewId = Math.random().toString(36).slice(2); // every view receives all answers, so each marks its own commands
   let count = 0;
-  let interrupting = 0; // the id of the run that is about to be interrupted, or 0
-
-  // A cell that runs the test can keep the kernel from reading the message; then interrupt the kernel, if the host can.
-  // If the kernel has read it, do not: the interrupt would hit the rest of the cell.
-  const interruptUnlessHeard = (runId: number): void => {
-    if (interrupting === runId) {
-      return;
-    }
-    interrupting = runId;
-    setTimeout(() => {
-      interrupting = interrupting === runId ? 0 : interrupting;
-      const { view_state: now } = readState(model);
-      if (now.is_blocking && now.run_id === runId && now.can.includes("stop")) {
-        model.widget_manager.kernel?.interrupt?.().catch(() => undefined);
-      }
-    }, GRACE_MS);
-  };
+  // A run that blocks the kernel explains itself, and nothing that it cannot hear yet may cover that.
+  const isBlocking = (): boolean => readState(model).view_state.is_blocking;
   const sayWhetherWaiting = (): void => view.say(overdue.size > 0 ? WAITING : "");
   const send = (command: Command): void => {
     const mine = `${viewId}-${++count}`;
@@ -52,18 +49,20 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     waiting.set(
       mine,
       setTimeout(() => {
-        overdue.add(mine);
-        sayWhetherWaiting();
+        if (!isBlocking()) {
+          overdue.add(mine);
+          sayWhetherWaiting();
+        }
       }, PATIENCE_MS),
     );
     model.send({ ...command, serial: mine });
-    if (command.command === "stop" && readState(model).view_state.is_blocking) {
-      view.say("Stopping after this step.");
-      interruptUnlessHeard(command.run_id);
+    if (command.command === "stop" && isBlocking()) {
+      view.say("Stopping after this step."); // the kernel says so itself only at the end of the step
     }
   };
   const view = createView(root, send);
 
+  let showPictures = (): void => undefined;
   let isPlanned = false;
   let isGone = false;
   const update = (): void => {
@@ -74,6 +73,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
         isPlanned = false;
         if (!isGone) {
           view.show(readState(model));
+          showPictures();
         }
       });
     }
@@ -94,7 +94,17 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   }
   model.on("msg:custom", answered);
   view.show(readState(model));
-  const unmount = mountFigure(model.widget_manager, String(model.get("figure")), view.chart);
+  const id = idOf(String(model.get("figure")));
+  const manager = model.widget_manager;
+  let unmount = (): void => undefined;
+  if (canMount(manager)) {
+    unmount = mountFigure(manager, id, view.chart, view.setLive);
+  } else {
+    const showPicture = makePicture(view.chart);
+    showPictures = () => showPicture(readState(model).picture);
+    send({ command: "draw" });
+  }
+  root.append(hideStored(id));
 
   return () => {
     isGone = true;
@@ -106,6 +116,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
       clearTimeout(timer);
     }
     unmount();
+    unfollow();
     root.remove();
   };
 }

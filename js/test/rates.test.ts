@@ -22,15 +22,18 @@ test("rates are written as one would type them", () => {
   expect([1e-7, 3e-4, 0.0123, 10, 0.1 + 0.2].map(rateText)).toEqual(["1e-7", "0.0003", "0.0123", "10", "0.3"]);
 });
 
+const size = { width: 300, height: 200 };
+const margins = { left: 50, right: 50, top: 10, bottom: 40 };
+const rateAtXY = (x: number, y = 100) => rateAtPixel({ x, y }, size, margins, [1e-4, 1]);
+
 test("a place on the chart is a rate between the bounds", () => {
-  const margins = { left: 50, right: 50 };
-  expect(rateAtPixel(50, 300, margins, [1e-4, 1])).toBe(1e-4);
-  expect(rateAtPixel(150, 300, margins, [1e-4, 1])).toBe(1e-2);
-  expect(rateAtPixel(250, 300, margins, [1e-4, 1])).toBe(1);
+  expect([50, 150, 250].map((x) => rateAtXY(x))).toEqual([1e-4, 1e-2, 1]);
+  expect([10, 160].map((y) => rateAtXY(150, y))).toEqual([1e-2, 1e-2]);
 });
 
-test("a place beside the plot is none", () => {
-  expect(rateAtPixel(49, 300, { left: 50, right: 50 }, [1e-4, 1])).toBeNull();
-  expect(rateAtPixel(251, 300, { left: 50, right: 50 }, [1e-4, 1])).toBeNull();
-  expect(rateAtPixel(10, 0, { left: 0, right: 0 }, [1e-4, 1])).toBeNull();
+test("a place beside the plot, above or below it is none", () => {
+  expect([49, 251].map((x) => rateAtXY(x))).toEqual([null, null]);
+  expect([9, 161, 500].map((y) => rateAtXY(150, y))).toEqual([null, null, null]);
+  const nothing = { left: 0, right: 0, top: 0, bottom: 0 };
+  expect(rateAtPixel({ x: 10, y: 0 }, { width: 0, height: 0 }, nothing, [1e-4, 1])).toBeNull();
 });

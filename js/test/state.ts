@@ -12,11 +12,12 @@ export function makeState(changes: Partial<State> = {}, view: Partial<ViewState>
     variable: "lr",
     rule: "auto",
     status: "idle",
+    picture: "",
     ...changes,
     view_state: {
       run_id: 3,
       is_blocking: false,
-      host: "jupyter",
+      deaf: "",
       can: ["start", "set"],
       note: { kind: "info", text: "Ready." },
       progress: { step: 0, total: 100, text: "" },

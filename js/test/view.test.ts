@@ -129,8 +129,9 @@ test("the rules are buttons, the chosen one is pressed", () => {
 test("a click on the plot picks the rate there", () => {
   const chart = ref<HTMLElement>("chart");
   vi.spyOn(chart, "getBoundingClientRect").mockReturnValue(new DOMRect(100, 0, 484, 300));
-  chart.dispatchEvent(new MouseEvent("click", { clientX: 100 + 64 + 200 }));
-  chart.dispatchEvent(new MouseEvent("click", { clientX: 110 }));
+  chart.dispatchEvent(new MouseEvent("click", { clientX: 100 + 64 + 200, clientY: 100 }));
+  chart.dispatchEvent(new MouseEvent("click", { clientX: 110, clientY: 100 }));
+  chart.dispatchEvent(new MouseEvent("click", { clientX: 100 + 64 + 200, clientY: 400 }));
   expect(sent).toEqual([{ command: "set", name: "selected_lr", value: 1e-3 }]);
 });
 

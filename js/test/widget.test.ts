@@ -9,10 +9,14 @@ class FakeModel {
   sent: Record<string, unknown>[] = [];
   listeners = new Map<string, Set<(value: never) => void>>();
   child = { el: document.createElement("p"), trigger: vi.fn(), remove: vi.fn() };
-  interrupt = vi.fn(() => Promise.resolve());
+  figure = {
+    comm_live: true,
+    listeners: new Set<() => void>(),
+    on: (_: string, callback: () => void) => void this.figure.listeners.add(callback),
+    off: (_: string, callback: () => void) => void this.figure.listeners.delete(callback),
+  };
   widget_manager = {
-    kernel: { interrupt: this.interrupt },
-    get_model: vi.fn(() => Promise.resolve("the figure's model")),
+    get_model: vi.fn(() => Promise.resolve(this.figure)),
     create_view: vi.fn(() => Promise.resolve(this.child)),
   };
 
@@ -82,6 +86,7 @@ test("a view that is gone receives nothing, and its chart is removed", async () 
   remove();
   await settled();
   expect(model.listenerCount).toBe(0);
+  expect(model.figure.listeners.size).toBe(0);
   expect(model.child.remove).toHaveBeenCalledOnce();
   expect(el.childElementCount).toBe(0);
 });
@@ -146,34 +151,28 @@ test("what only this browser knows gives way to news of the kernel", async () =>
 
 const running = { can: ["stop" as const], run_id: 3 };
 
-test("Stop interrupts the kernel where a cell of it runs the test and hears nothing, for two clicks once", () => {
+test("Stop of a run that blocks the kernel is confirmed at once, and the run's words are never covered", () => {
   vi.useFakeTimers();
-  const model = new FakeModel(makeState({ status: "running" }, { ...running, is_blocking: true }));
+  const blocking = { ...running, is_blocking: true, note: { kind: "info" as const, text: "Running in a cell." } };
+  const model = new FakeModel(makeState({ status: "running" }, blocking));
   widget.render({ model, el });
+  vi.advanceTimersByTime(5000);
+  expect(note()).toBe("Running in a cell.");
   press("stop");
   expect(note()).toBe("Stopping after this step.");
-  vi.advanceTimersByTime(200);
-  press("stop");
-  expect(model.interrupt).not.toHaveBeenCalled();
   vi.advanceTimersByTime(5000);
-  expect(model.interrupt).toHaveBeenCalledOnce();
+  expect(note()).toBe("Stopping after this step.");
   expect(model.sent[0]).toEqual({ command: "stop", run_id: 3, serial: expect.any(String) });
 });
 
-test("Stop of the next run in a cell is for that run", () => {
+test("a click that began to wait before a run blocks the kernel does not cover the run's words", () => {
   vi.useFakeTimers();
-  const model = new FakeModel(makeState({ status: "running" }, { ...running, is_blocking: true }));
+  const model = new FakeModel(makeState());
   widget.render({ model, el });
-  press("stop");
-  vi.advanceTimersByTime(300);
-  const next = makeState({ status: "running" }, { ...running, run_id: 4, is_blocking: true });
-  Object.assign(model.state, next);
-  model.emit("change:view_state");
-  return Promise.resolve().then(() => {
-    press("stop");
-    vi.advanceTimersByTime(5000);
-    expect(model.interrupt).toHaveBeenCalledOnce();
-  });
+  press("start");
+  Object.assign(model.state, makeState({ status: "running" }, { ...running, is_blocking: true }));
+  vi.advanceTimersByTime(5000);
+  expect(note()).toBe("Ready.");
 });
 
 test("a command that waits is said to wait, whatever else is answered", () => {
@@ -189,17 +188,45 @@ test("a command that waits is said to wait, whatever else is answered", () => {
   expect(note()).toBe("Ready.");
 });
 
-test.each([
-  ["no cell runs the test", {}, {}],
-  ["the kernel has heard of it", { is_blocking: true }, { can: [] }],
-  ["the run is over", { is_blocking: true }, { is_blocking: false }],
-  ["the next run has begun", { is_blocking: true }, { run_id: 4 }],
-])("Stop interrupts nothing where %s", (_, before, after) => {
-  vi.useFakeTimers();
-  const model = new FakeModel(makeState({ status: "running" }, { ...running, ...before }));
+test("without a kernel the controls rest, until there is one again", async () => {
+  const model = new FakeModel(makeState({}, { can: ["start", "set", "copy", "code"] }));
+  model.figure.comm_live = false;
   widget.render({ model, el });
-  press("stop");
-  Object.assign(model.state, makeState({ status: "running" }, { ...running, ...before, ...after }));
-  vi.advanceTimersByTime(5000);
-  expect(model.interrupt).not.toHaveBeenCalled();
+  await settled();
+  const enabled = () =>
+    [...el.querySelectorAll<HTMLButtonElement | HTMLInputElement>("button, input")]
+      .filter((control) => !control.disabled && !control.hidden)
+      .map((control) => control.dataset.ref);
+  expect(enabled()).toEqual(["code"]);
+  expect(el.querySelector<HTMLElement>(".lrw")?.dataset.live).toBe("no");
+  model.figure.comm_live = true;
+  for (const callback of model.figure.listeners) {
+    callback();
+  }
+  expect(enabled()).toEqual(expect.arrayContaining(["start", "copy", "start_lr", "variable", "smoothing"]));
+});
+
+test("where no chart can be mounted, its picture is asked for, shown and kept up to date", async () => {
+  const model = new FakeModel(makeState());
+  Object.assign(model, { widget_manager: {} });
+  widget.render({ model, el });
+  expect(model.sent).toEqual([{ command: "draw", serial: expect.any(String) }]);
+  expect(el.querySelector('[data-ref="chart"]')?.textContent).toMatch(/^This page cannot show the live chart/);
+  model.state.picture = "<svg>1</svg>";
+  model.emit("change:picture");
+  await settled();
+  expect(el.querySelector("img")?.src).toBe(`data:image/svg+xml,${encodeURIComponent("<svg>1</svg>")}`);
+  el.querySelector('[data-ref="chart"]')?.dispatchEvent(new MouseEvent("click", { clientX: 300, clientY: 100 }));
+  expect(model.sent).toHaveLength(1);
+});
+
+test("what the notebook stores beside the view is hidden as long as the view is there", () => {
+  document.body.replaceChildren(el);
+  const stored = document.createElement("div");
+  stored.className = "lrw-picture-abc";
+  document.body.append(stored);
+  const remove = widget.render({ model: new FakeModel(makeState()), el });
+  expect(getComputedStyle(stored).display).toBe("none");
+  remove();
+  expect(getComputedStyle(stored).display).toBe("block");
 });

@@ -165,7 +165,7 @@ def _restore_bytes(storage: torch.UntypedStorage, flat: torch.Tensor, saved: tor
 def _is_same_view(tensor: torch.Tensor, alias: torch.Tensor) -> bool:
     if not _has_storage(tensor) or not _has_storage(alias):
         return True
-    return (
+    return bool(
         _storage_identity(tensor.untyped_storage()) == _storage_identity(alias.untyped_storage())
         and tensor.dtype == alias.dtype
         and tensor.shape == alias.shape

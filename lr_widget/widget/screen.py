@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from . import words
 from .browser import make_view
 from .chart import MARGIN_PX, LiveChart
-from .kernel import current_host
+from .export import page, part
+from .kernel import Outputs, current_host
 from .selection import Selection
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Owner(Protocol):
     history: Sequence[LRRecords]
     status: str
     view_state: dict[str, Any]
+    picture: str
 
     def code(self, lr: float) -> str:
         """Return the script for *Copy code*."""
@@ -68,12 +70,16 @@ class Screen:
         chart: the chart.
         selection: the suggestions, the rule and the pick; the traits that show it are set here only.
         rates: sets the optimizer's rates, in the proportions of the run that is shown.
+        outputs: the cells' outputs that show the widget.
+        sends_pictures: a page that cannot show the live chart asked for pictures of it.
     """
 
     def __init__(self, owner: Owner, sweep: Sweep, smoothing: float, rates: RateSetter) -> None:
         self.chart = LiveChart(sweep, smoothing)
         self.selection = Selection()
         self.rates = rates
+        self.outputs = Outputs()
+        self.sends_pictures = not current_host().mounts_chart
         self._owner = owner
         self._is_mirroring = False
         self._run: Run[Job] | None = None  # it may have ended
@@ -112,6 +118,7 @@ class Screen:
             if errors and run.error is None:
                 run.error = errors[0]
                 self._show_end(run, words.OBSERVER_FAILED)
+        self.outputs.update(self.stored())
 
     def keep_records(self, records: LRRecords) -> None:
         """Keep the records of a range test and the suggestion of every rule for them."""
@@ -157,6 +164,8 @@ class Screen:
             sweep, run = owner.sweep, owner.runner.current
             if run is None:
                 self.chart.cover(sweep.start_lr, sweep.end_lr)
+            if self.sends_pictures:
+                owner.picture = self.chart.picture()
             owner.view_state = dict(
                 make_view(
                     status=owner.status,
@@ -173,9 +182,24 @@ class Screen:
                 )
             )
 
+    def stored(self) -> dict[str, str]:
+        """Return the result as a notebook keeps it, by MIME type."""
+        picture = None if self._run is None else self.chart.picture()
+        html = part(self._result(), picture, f"lrw-picture-{self.chart.figure.model_id}")
+        return {"text/plain": repr(self._owner), "text/html": html}
+
+    def page(self) -> str:
+        """Return the result as a page of its own."""
+        return page(self._result(), self.chart.picture(), self.selection.suggestions, self._code())
+
+    def _result(self) -> str:
+        return words.result(self.selection.lr, self.selection.suggestion, self._failure)
+
     def _choose(self) -> None:
         self._mirror()
         self._mark()
+        if self._owner.runner.current is None:
+            self.outputs.update(self.stored())
 
     def _mirror(self) -> None:
         """Set the traits that show the selection, all of them before an observer hears of one."""
@@ -196,16 +220,16 @@ class Screen:
         self.refresh()
 
     def _code(self) -> str:
-        return "" if self.selection.lr is None else self._owner.code(self.selection.lr)
+        text = self.selection.text
+        return self._owner.code(float(text)) if text else ""
 
     def _begin(self, run: Run[Job]) -> None:
         self._run, self._failure, self.rates = run, None, run.job.rates
         if run.job.hides_suggestion:
-            self.selection.pick = None
+            self.selection.begin()
             self._mirror()
         run.job.begin(self.chart, self._owner.history)
-        text = words.beginning(is_blocking=run.is_blocking, host=current_host())
-        self._note = {"kind": "info", "text": text}
+        self._note = {"kind": "info", "text": words.beginning(run, current_host())}
 
     def _show_end(self, run: Run[Job], failed: str) -> None:
         if self._run is run:

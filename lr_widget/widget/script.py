@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from ..engine import DEFAULTS
-from .words import rate
+from .words import pick
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,7 +69,7 @@ def script(
         f"    {settings},",
         *(f"    {name}={_written(name, value)}," for name, value in keywords.items() if not _is_default(name, value)),
         ")",
-        f"{variable} = {rate(lr)}",
+        f"{variable} = {pick(lr)}",
         *_assignment(optimizer, variable, shares),
     ]
     return "\n".join(lines) + "\n"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..errors import NotebookError
 from ..suggest import RULES
+from . import words
 
 if TYPE_CHECKING:
     from ..results import Evidence, LRRecords
@@ -23,11 +25,13 @@ class Selection:
         suggestions: by rule, in the order in which they are shown; "probe" comes with the first probes.
         rule: the chosen rule; it may have no suggestion yet.
         pick: the user's own rate, or None.
+        is_earlier: the suggestions are of a run before the one that is shown.
     """
 
     suggestions: dict[str, Suggestion] = field(default_factory=dict)
     rule: str = DEFAULT_RULE
     pick: float | None = None
+    is_earlier: bool = False
 
     @property
     def suggestion(self) -> Suggestion | None:
@@ -41,9 +45,35 @@ class Selection:
             return self.pick
         return self.suggestion.lr if self.suggestion is not None else None
 
+    @property
+    def text(self) -> str:
+        """The selected rate as it is shown, a suggested one in two digits; empty without one."""
+        if self.pick is not None:
+            return words.pick(self.pick)
+        return "" if self.lr is None else words.rate(self.lr)
+
+    def need(self, purpose: str) -> float:
+        """Return the selected rate.
+
+        Raises:
+            NotebookError: there is none; the message names the purpose.
+        """
+        if self.lr is None:
+            raise NotebookError(f"there is no rate to {purpose} yet; run the test, or pick a rate on the chart")
+        return float(self.lr)
+
+    def need_as_shown(self, purpose: str) -> float:
+        """Return the selected rate with the digits that are shown; errors as `need`."""
+        self.need(purpose)
+        return float(self.text)
+
+    def begin(self) -> None:
+        """Take the pick back for a new range test, until whose end the suggestions are those of an earlier run."""
+        self.pick, self.is_earlier = None, bool(self.suggestions)
+
     def take_records(self, records: LRRecords) -> None:
         """Replace the suggestions by those of a new range test; earlier probes belong to another curve."""
-        self.suggestions = records.suggestions()
+        self.suggestions, self.is_earlier = records.suggestions(), False
         if self.rule not in self.suggestions:
             self.rule = DEFAULT_RULE
 

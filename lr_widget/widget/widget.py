@@ -6,7 +6,6 @@ One lock makes sure that the thread that trains and the thread that handles mess
 
 from __future__ import annotations
 
-import html
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +15,13 @@ import traitlets
 from ipywidgets import DOMWidget, widget_serialization
 
 from ..engine import DEFAULT_MAX_STEPS, DEFAULTS, rate_of
-from ..errors import NotebookError
 from ..results import Evidence, LRRecords
 from ..schedule import MIN_STEPS, Sweep, check_bounds
 from ..suggest import RULES, Suggestion
 from . import words
 from .arguments import LEAST_PROBE_BUDGET, Arguments
 from .browser import SETTINGS, receive
-from .kernel import CellsThread, OneWriter, Runner, current_host, put
+from .kernel import CellsThread, Inbox, OneWriter, Runner, current_host, put
 from .screen import Screen
 from .selection import DEFAULT_RULE, PROBE_RULE
 from .traits import Count, Rate, Smoothing, VariableName
@@ -94,6 +92,7 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
     status = traitlets.Enum(["idle", "running", "paused", "finished", "failed"], default_value="idle").tag(sync=True)
     figure = traitlets.Instance(DOMWidget).tag(sync=True, **widget_serialization)
     view_state = traitlets.Dict().tag(sync=True)
+    picture = traitlets.Unicode().tag(sync=True)  # of the chart, where a page asks for it
 
     is_open = False  # from the end of `__init__` until `close`
 
@@ -114,7 +113,7 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         self.cells_thread = CellsThread()
         self.sweep = given.sweep
         self._screen = Screen(self, given.sweep, smoothing, given.rates)
-        self.runner: Runner[Job] = Runner(self.lock, self._screen.show, self._screen.end)
+        self.runner: Runner[Job] = Runner(self.lock, self._screen.show, self._screen.end, Inbox(lambda: self.model_id))
         shown = {"variable": variable, "smoothing": smoothing, "max_probe_steps": max_probe_steps}
         super().__init__(figure=self._screen.chart.figure, **shown, **given.traits())
         self.is_open = True
@@ -186,25 +185,25 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         return self.runner.wait(timeout)
 
     def copy_to_notebook(self) -> float:
-        """Assign the selected rate to the notebook variable named by `variable`, and return it.
+        """Assign the selected rate, as it is shown, to the notebook variable named by `variable`, and return it.
 
         Raises:
             NotebookError: there is no rate yet, no notebook, or the variable holds something other than a number.
         """
-        lr = self._selected("copy")
+        lr = self._screen.selection.need_as_shown("copy")
         put(self.variable, lr)
         self.say("good", words.copied(self.variable, lr))
         return lr
 
     def apply(self) -> float:
-        """Give the optimizer's param groups the selected rate, in the proportions of the test, and return it.
+        """Give the optimizer's param groups the selected rate as it is shown, in the test's proportions; return it.
 
         Raises:
             NotebookError: there is no rate yet.
             RuntimeError: a test is running, whose end would put the old rates back.
         """
         with self.lock:
-            lr = self._selected("apply")
+            lr = self._screen.selection.need_as_shown("apply")
             if self.runner.current is not None:
                 raise RuntimeError("a range test is running and would put the old rates back; stop it first")
             rates = self._screen.rates(lr)
@@ -218,6 +217,17 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
             self.runner.shut_down()
             self._screen.chart.close()
         super().close()
+
+    def to_html(self, path: str | Path) -> None:
+        """Write the result as one HTML file that works offline: the chart as a picture, every rule's rate, the code."""
+        with self.lock:
+            text = self._screen.page()
+        Path(path).write_text(text, encoding="utf-8")
+
+    def draw(self) -> None:
+        """Send pictures of the chart from now on, to a page that cannot show the live one."""
+        self._screen.sends_pictures = True
+        self._screen.refresh()
 
     def code(self, lr: float) -> str:
         """Return the script for *Copy code*."""
@@ -237,7 +247,7 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
     def _rate_to_probe(self) -> float:
         if self.selected_lr is None and self.records is not None:
             return rate_of(self.records)  # the chosen rule has no rate, others may
-        return self._selected("probe around")
+        return self._screen.selection.need("probe around")
 
     def _start(self, job: Job) -> None:
         if not current_host().shows_threads:
@@ -245,11 +255,6 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
             return
         with self.lock:  # the thread cannot show anything before the start is shown
             self._screen.show(self.runner.start(job))
-
-    def _selected(self, what: str) -> float:
-        if self.selected_lr is not None:
-            return float(self.selected_lr)
-        raise NotebookError(f"there is no rate to {what} yet; run the test, or pick a rate on the chart")
 
     @traitlets.validate("start_lr", "end_lr")
     def _check_bounds(self, proposal: Any) -> float:
@@ -291,8 +296,5 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
             return "LRFinderWidget(closed)"
         return words.summary(self.sweep, self.repeats, self.status, self.selected_lr, self.suggestion)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is not None:
-            bundle[0]["text/html"] = f"<p>{html.escape(repr(self))}</p>"
-        return bundle
+    def _ipython_display_(self) -> None:
+        self._screen.outputs.show(self.model_id if self.is_open else None, self._screen.stored())

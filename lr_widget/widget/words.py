@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import traceback
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..results import Evidence, StepRecord
     from ..schedule import Sweep
     from ..suggest import Suggestion
-    from .kernel import Host
+    from .kernel import Host, Run
 
 _UNTOUCHED = "Model and optimizer are as before."
 
@@ -29,6 +29,12 @@ class Failure(TypedDict):
 def rate(lr: float) -> str:
     """Write a learning rate in two digits: `3.2e-03`."""
     return f"{lr:.1e}"
+
+
+def pick(lr: float) -> str:
+    """Write a rate that somebody chose with as many digits as it has, up to six: `3.25e-03`."""
+    digits, exponent = f"{lr:.5e}".split("e")
+    return f"{digits.rstrip('0').ljust(3, '0')}e{exponent}"
 
 
 def plain(value: float | str) -> str:
@@ -92,11 +98,18 @@ STEERING = {
 PAUSED = "Paused. The model is put back at the end of the test, not in a pause."
 
 
-def beginning(*, is_blocking: bool, host: Host) -> str:
-    """Say that the test runs and, in a cell, how to stop it."""
-    if not is_blocking:
-        return "Running. The kernel stays free; do not train this model elsewhere until the end."
-    return f"Running in a cell. {host.interrupt} ends the test and keeps the curve."
+def beginning(run: Run[Any], host: Host) -> str:
+    """Say that the test runs, and how to stop it where the buttons cannot."""
+    if run.is_deaf:
+        return f"Running in a cell, where no click is heard. {host.interrupt} ends the test and keeps the curve."
+    if run.is_blocking:
+        return "Running in a cell. Stop ends the test and keeps the curve."
+    return "Running. The kernel stays free; do not train this model elsewhere until the end."
+
+
+def deaf(host: Host) -> str:
+    """Say what to press instead of the buttons that a run does not hear."""
+    return f"This run hears no click. {host.interrupt} ends it and keeps the curve."
 
 
 def ending(stop_reason: str, last: StepRecord | None, num_steps: int, done: int, seconds: float) -> str:
@@ -156,12 +169,12 @@ def end_of_probes(stop_reason: str, evidence: Evidence, seconds: float) -> str:
 
 def copied(variable: str, lr: float) -> str:
     """Say that the notebook's variable has the rate."""
-    return f"The notebook's variable {variable} is now {rate(lr)}."
+    return f"The notebook's variable {variable} is now {pick(lr)}."
 
 
 def applied(rates: Sequence[float]) -> str:
     """Say that the optimizer's groups have these rates, equal ones once."""
-    return f"The optimizer's learning rate is now {', '.join(dict.fromkeys(map(rate, rates)))}."
+    return f"The optimizer's learning rate is now {', '.join(dict.fromkeys(map(pick, rates)))}."
 
 
 def before_run(sweep: Sweep, repeats: int) -> str:
@@ -187,6 +200,23 @@ def range_text(suggestion: Suggestion) -> str:
     has_range = low is not None and high is not None and rate(low) != rate(high)
     parts = [f"{rate(low)} … {rate(high)}"] if has_range and low is not None and high is not None else []
     return ", ".join([*parts, *([f"{confidence} confidence"] if confidence else [])])
+
+
+def earlier(reason: str) -> str:
+    """Say that a suggestion is not of the run that is shown."""
+    return f"This is the suggestion of an earlier run. {reason}"
+
+
+def result(lr: float | None, suggestion: Suggestion | None, failure: Failure | None) -> str:
+    """Say the result in one sentence or two, for a page that shows the chart as a picture."""
+    said = f"The last run failed: {sentence(failure['title'])} " if failure else ""
+    reason = "" if suggestion is None else suggestion.reason
+    if lr is None:
+        return f"{said}No rate: {reason}" if reason else said.strip() or "The range test has not been run yet."
+    if suggestion is None or suggestion.lr != lr:
+        return f"{said}Picked learning rate: {pick(lr)}. {reason}".strip()
+    around = range_text(suggestion)
+    return f"{said}Suggested learning rate: {rate(lr)}{f' ({around})' if around else ''}. {reason}"
 
 
 def summary(sweep: Sweep, repeats: int, status: str, lr: float | None, suggestion: Suggestion | None) -> str:

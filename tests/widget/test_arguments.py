@@ -105,6 +105,6 @@ def test_the_script_has_the_settings_the_rate_and_the_shares() -> None:
     code = given(num_steps=50, seed=3).script(Sweep(1e-3, 0.1, 30), 2, "best", 0.0123, (1.0, 0.1))
     assert "start_lr=0.001, end_lr=0.1, num_steps=30, repeats=2," in code
     assert "seed=3," in code
-    assert "\nbest = 1.2e-02\n" in code
+    assert "\nbest = 1.23e-02\n" in code
     assert "for group, share in zip(optimizer.param_groups, [1, 0.1]):" in code
     assert 'group["lr"] = best * share' in code

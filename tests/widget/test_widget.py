@@ -129,7 +129,7 @@ def test_python_gets_an_error_for_a_wrong_setting(make_widget: Make, name: str, 
 
 
 def test_copying_to_the_notebook(make_widget: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The exact rate goes to the variable; without a rate, or over something else, nothing is copied."""
+    """The rate goes to the variable as it is shown; without a rate, or over something else, nothing is copied."""
     put: dict[str, float] = {}
     monkeypatch.setattr("lr_widget.widget.widget.put", put.__setitem__)
     widget = make_widget("best", num_steps=20)
@@ -137,8 +137,13 @@ def test_copying_to_the_notebook(make_widget: Make, monkeypatch: pytest.MonkeyPa
         widget.copy_to_notebook()
     widget.run()
     click(widget, "copy")
-    assert put == {"best": widget.suggestion.lr}
-    assert note(widget).startswith("The notebook's variable best is now")
+    assert put == {"best": float(f"{widget.suggestion.lr:.1e}")}
+    assert note(widget) == f"The notebook's variable best is now {widget.suggestion.lr:.1e}."
+    assert widget.apply() == put["best"]
+    assert f"\nbest = {widget.suggestion.lr:.1e}\n" in widget.view_state["code"]
+    widget.selected_lr = 0.00325
+    assert widget.copy_to_notebook() == put["best"] == 0.00325
+    assert note(widget) == "The notebook's variable best is now 3.25e-03."
     monkeypatch.undo()
     click(widget, "copy")
     assert "no notebook to put 'best' into" in note(widget)
@@ -182,19 +187,60 @@ def test_on_colab_the_button_trains_in_the_handler(
     click(widget, "start")
     assert widget.status == "finished"
     assert training.threads == {threading.current_thread().name}
-    assert any("Runtime > Interrupt execution" in text for text in notes)
+    # There is no kernel here whose messages a run could read.
+    assert any("Runtime > Interrupt execution ends the test" in text for text in notes)
 
 
-def test_fallbacks_say_the_result(make_widget: Make) -> None:
-    """Plain text and HTML stand in where no widget can be shown."""
+def test_a_run_that_cannot_hear_says_what_to_press(make_widget: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the host's own words, in the status line and on the buttons, which are at rest."""
+    monkeypatch.setattr(hosts, "_name", lambda: "vscode")
+    monkeypatch.setattr("lr_widget.widget.kernel.hosts.cells_run_here", lambda: True)
+    views: list[dict[str, Any]] = []
+    widget = make_widget(num_steps=10)
+    widget.observe(lambda change: views.append(change["new"]), "view_state")
+    widget.run()
+    during = next(view for view in views if view["is_blocking"])
+    assert during["note"]["text"].endswith("The cell's own stop button ends the test and keeps the curve.")
+    assert during["deaf"].startswith("This run hears no click. The cell's own stop button")
+    assert during["can"] == []
+
+
+def test_a_suggestion_that_outlives_a_failed_run_says_that_it_is_earlier(make_widget: Make, training: Training) -> None:
+    """The next good run takes the remark away."""
+    widget = make_widget(num_steps=20)
+    widget.run()
+    reason = widget.suggestion.reason
+
+    def fail(step: int) -> None:
+        raise RuntimeError("no more")
+
+    training.at_step = fail
+    click(widget, "start")
+    assert widget.wait(20)
+    assert widget.view_state["suggestion"]["reason"] == f"This is the suggestion of an earlier run. {reason}"
+    training.at_step = lambda step: None
+    widget.run()
+    assert widget.view_state["suggestion"]["reason"] == widget.suggestion.reason
+
+
+def test_pictures_are_sent_once_a_page_asks_for_them(make_widget: Make) -> None:
+    """A page that mounts the live chart never pays for them."""
+    widget = make_widget(num_steps=10)
+    widget.run()
+    assert widget.picture == ""
+    click(widget, "draw")
+    first = widget.picture
+    assert first.startswith("<svg")
+    widget.run()
+    assert widget.picture != first
+
+
+def test_the_plain_text_says_the_result(make_widget: Make) -> None:
+    """It stands in where no widget can be shown."""
     widget = make_widget(num_steps=30)
     assert repr(widget) == "LRFinderWidget(learning-rate range test, 1e-07 to 10 in 30 steps, idle)"
     widget.run()
     assert f"suggested lr = {widget.suggestion.lr:.1e}: {widget.suggestion.reason}" in repr(widget)
-    data, _ = widget._repr_mimebundle_()
-    assert data["text/plain"] == repr(widget)
-    assert f"{widget.suggestion.lr:.1e}" in data["text/html"]
-    assert "application/vnd.jupyter.widget-view+json" in data
 
 
 def test_settings_changed_during_a_run_hold_for_the_next(make_widget: Make, training: Training) -> None:

@@ -1,4 +1,4 @@
-"""Carry out the browser's commands and answer them; a wrong one is ignored with a message."""
+"""Answer the browser's commands and carry them out; a wrong one is ignored with a message."""
 
 from __future__ import annotations
 
@@ -42,6 +42,9 @@ class Target(Protocol):
     def apply(self) -> float:
         """Give the selected rate to the optimizer."""
 
+    def draw(self) -> None:
+        """Send pictures of the chart from now on."""
+
     def say(self, kind: messages.Kind, text: str) -> None:
         """Show a sentence in the status line."""
 
@@ -53,7 +56,7 @@ class Target(Protocol):
 
 
 def receive(target: Target, content: Any) -> None:
-    """Carry out a message from the browser and answer it."""
+    """Answer a message from the browser and carry it out."""
     try:
         command = messages.parse(content)
     except ValueError as error:
@@ -63,10 +66,8 @@ def receive(target: Target, content: Any) -> None:
 
     def obey() -> None:
         if target.is_open:  # it may have been closed while this waited
-            try:
-                _obey(target, command)
-            finally:
-                _answer(target, content)
+            _answer(target, content)  # first: a run may block all messages until its end
+            _obey(target, command)
 
     # Commands to the model wait for the end of the cell, and later ones wait behind them.
     if command.touches_model or (target.cells_thread.has_waiting and not command.steers):
@@ -100,6 +101,8 @@ def _carry_out(target: Target, command: messages.Command) -> None:
         target.start_probe()
     elif command.command == "copy":
         target.copy_to_notebook()
+    elif command.command == "draw":
+        target.draw()
     else:
         target.apply()
 

@@ -10,10 +10,9 @@ from ...checks import shown
 
 if TYPE_CHECKING:
     from ..chart import Margins
-    from ..kernel import HostName
     from ..words import Failure
 
-CommandName = Literal["start", "stop", "pause", "resume", "set", "probe", "copy", "apply"]
+CommandName = Literal["start", "stop", "pause", "resume", "set", "probe", "copy", "apply", "draw"]
 Setting = Literal[
     "start_lr", "end_lr", "num_steps", "repeats", "max_probe_steps", "smoothing", "variable", "rule", "selected_lr"
 ]
@@ -132,7 +131,7 @@ class View(TypedDict):
 
     run_id: int
     is_blocking: bool
-    host: HostName
+    deaf: str
     can: list[Possible]
     note: Note
     progress: Progress

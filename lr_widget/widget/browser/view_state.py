@@ -48,13 +48,13 @@ def make_view(
     return {
         "run_id": shown_run.run_id if shown_run else 0,
         "is_blocking": run is not None and run.is_blocking,
-        "host": current_host().name,
+        "deaf": words.deaf(current_host()) if run is not None and run.is_deaf else "",
         "can": _possible(status, run, selection),
         "note": note,
         "progress": _progress(shown_run, sweep.num_steps * repeats),
         "suggestion": _suggestion(run, selection, sweep, repeats),
         "rules": _rules(selection.suggestions),
-        "selected": "" if selection.lr is None else words.rate(selection.lr),
+        "selected": selection.text,
         "is_picked": selection.pick is not None,
         "failure": failure,
         "code": code,
@@ -66,10 +66,9 @@ def make_view(
 def _possible(status: str, run: Run[Job] | None, selection: Selection) -> list[messages.Possible]:
     """List the commands that make sense now; the browser greys the others out."""
     if run is not None:
-        if run.stop_requested.is_set():
+        if run.stop_requested.is_set() or run.is_deaf:
             return []
-        # A run that blocks the kernel would not hear of a pause before its end.
-        return ["stop"] if run.is_blocking else ["stop", "resume" if status == "paused" else "pause"]
+        return ["stop", "resume" if status == "paused" else "pause"]
     can: list[messages.Possible] = ["start", "set"]
     if selection.lr is not None:
         can += ["probe", "copy", "apply", "code"]
@@ -95,7 +94,8 @@ def _suggestion(run: Run[Job] | None, selection: Selection, sweep: Sweep, repeat
     if suggested is None:
         return {"lr": "", "range": "", "reason": words.before_run(sweep, repeats)}
     lr = "" if suggested.lr is None else words.rate(suggested.lr)
-    return {"lr": lr, "range": words.range_text(suggested) if lr else "", "reason": suggested.reason}
+    reason = words.earlier(suggested.reason) if selection.is_earlier else suggested.reason
+    return {"lr": lr, "range": words.range_text(suggested) if lr else "", "reason": reason}
 
 
 def _rules(suggestions: Mapping[str, Suggestion]) -> list[messages.Rule]:

@@ -1,55 +1,31 @@
-"""The bqplot figure; no other module knows bqplot.
-
-Colours are fixed ones that read on white as well as on near-black: the marks of bqplot cannot follow a theme.
-"""
+"""The bqplot figure; no other module knows bqplot."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING
 
 import bqplot
 import numpy as np
 from ipywidgets import Layout
 
-from ...results import y_limits
-from .points import Array, band, loss_ticks, lr_ticks, thin
+from .look import (
+    EARLIER_COLOR,
+    HEIGHT_PX,
+    LABEL_ROOM,
+    LOSS_COLOR,
+    MARGIN_PX,
+    MAX_EARLIER_RUNS,
+    PICK_COLOR,
+    PROBE_COLOR,
+    SUGGESTION_COLOR,
+)
+from .points import Array, band, loss_limits, loss_ticks, lr_ticks, thin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-class Margins(TypedDict):
-    """The space around the plot area, in pixels."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-
-HEIGHT_PX = 300
-# The front end knows these: by them and the bounds, a click becomes a rate.
-MARGIN_PX: Margins = {"top": 12, "bottom": 44, "left": 64, "right": 20}
-
-_LOSS_COLOR = "#2a7de1"
-_EARLIER_COLOR = "#8a8f98"
-_SUGGESTION_COLOR = "#d9730d"
-_PICK_COLOR = "#a13fc4"
-_PROBE_COLOR = "#12855a"
-MAX_EARLIER_RUNS = 4
-_LABEL_ROOM = 0.6  # from this part of the x axis on, a label stands to the left of its line
-_PROBE_ROOM = 0.08  # below the lowest probe, as a share of the height of the axis
-
-Curve = tuple[Array, Array, Array]  # rates, raw losses, smoothed losses
-
-
-class Probe(NamedTuple):
-    """A dot for a short training: its rate, and its loss at the end or where it stopped."""
-
-    lr: float
-    loss: float
-    is_complete: bool
+    from .points import Curve, Probe
 
 
 class Chart:
@@ -77,16 +53,16 @@ class Chart:
         )
         # Not among the arguments: bqplot 0.13 has it as a property, 0.12 as a trait that the side does not set.
         self._y_axis.orientation = "vertical"
-        self._earlier = [self._line(_EARLIER_COLOR, 1.2, 0.65) for _ in range(MAX_EARLIER_RUNS)]
-        self._repeats = self._area(_LOSS_COLOR, 0.22, fill="between", y_scale=self._y)
-        self._raw = self._line(_LOSS_COLOR, 1.2, 0.45)
-        self._smoothed = self._line(_LOSS_COLOR, 2.6, 1.0)
-        self._range = self._area(_SUGGESTION_COLOR, 0.13, fill="bottom", y_scale=self._unit)
-        self._probes_cut = self._dots(_EARLIER_COLOR, "cross")
-        self._probes = self._dots(_PROBE_COLOR, "circle")
+        self._earlier = [self._line(EARLIER_COLOR, 1.2, 0.65) for _ in range(MAX_EARLIER_RUNS)]
+        self._repeats = self._area(LOSS_COLOR, 0.22, fill="between", y_scale=self._y)
+        self._raw = self._line(LOSS_COLOR, 1.2, 0.45)
+        self._smoothed = self._line(LOSS_COLOR, 2.6, 1.0)
+        self._range = self._area(SUGGESTION_COLOR, 0.13, fill="bottom", y_scale=self._unit)
+        self._probes_cut = self._dots(EARLIER_COLOR, "cross")
+        self._probes = self._dots(PROBE_COLOR, "circle")
         scales = {"x": self._x, "y": self._unit}
-        self._suggestion = _Marker(scales, "suggested", _SUGGESTION_COLOR, "dashed", label_height=0.95)
-        self._pick = _Marker(scales, "your pick", _PICK_COLOR, "solid", label_height=0.86)
+        self._suggestion = _Marker(scales, "suggested", SUGGESTION_COLOR, "dashed", label_height=0.95)
+        self._pick = _Marker(scales, "your pick", PICK_COLOR, "solid", label_height=0.86)
         self.figure = self._make_figure()
         self.show_bounds(low, high)
 
@@ -127,7 +103,7 @@ class Chart:
         """Draw the current curve and the probes within the axis, with a y axis that suits the other curves, too."""
         low, high = self.bounds
         probes = [probe for probe in probes if low <= probe.lr <= high]
-        limits = self._limits([(raw, smoothed), *(curve[1:] for curve in others)], probes)
+        limits = loss_limits([(raw, smoothed), *(curve[1:] for curve in others)], probes)
         if limits is not None:  # before the curves: in the other order, the browser would draw beyond the old limits
             self._show_limits(*limits)
         self._show_probes(probes, limits or (0.0, 1.0))
@@ -164,21 +140,6 @@ class Chart:
             for part in (*self.figure.marks, *self.figure.axes, self._x, self._y, self._unit, self.figure.scale_x):
                 closing.callback(part.close)
             closing.callback(self.figure.close)
-
-    @staticmethod
-    def _limits(curves: Sequence[tuple[Array, Array]], probes: Sequence[Probe]) -> tuple[float, float] | None:
-        ends = [probe.loss for probe in probes if probe.is_complete]
-        known = [limit for curve in curves if (limit := y_limits(*curve)) is not None]
-        if not known and probes:
-            # Probes around a pick, without a test, have the chart to themselves. From the highest to the lowest they
-            # make a falling curve, all of which matters; those that exploded do not, unless there are no others.
-            losses = np.sort(np.array(ends or [probe.loss for probe in probes]))[::-1]
-            known = [limits] if (limits := y_limits(losses, losses)) is not None else []
-        if not known:
-            return None
-        bottom, top = min(low for low, _ in known), max(high for _, high in known)
-        lowest = min((*ends, bottom))
-        return (lowest - _PROBE_ROOM * (top - lowest) if lowest < bottom else bottom), top
 
     def _show_limits(self, low: float, high: float) -> None:
         with self._y.hold_sync():
@@ -264,6 +225,6 @@ class _Marker:
             self._label.text = [] if lr is None else [f"{self._what} {lr:.1e}"]
             if lr is not None:
                 low, high = np.log(bounds)
-                is_right = (np.log(lr) - low) / (high - low) > _LABEL_ROOM
+                is_right = (np.log(lr) - low) / (high - low) > LABEL_ROOM
                 self._label.align = "end" if is_right else "start"
                 self._label.x_offset = -6 if is_right else 6

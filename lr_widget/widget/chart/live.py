@@ -9,7 +9,10 @@ import numpy as np
 
 from ...results import second_half
 from ...smoothing import ema
-from .figure import MAX_EARLIER_RUNS, Chart, Curve, Probe
+from .figure import Chart
+from .look import MAX_EARLIER_RUNS
+from .picture import Scene, picture
+from .points import Probe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from ...results import Evidence, LRRecords, StepRecord
     from ...schedule import Sweep
     from ...suggest import Suggestion
-    from .points import Array
+    from .points import Array, Curve
 
 
 class LiveChart:
@@ -36,6 +39,7 @@ class LiveChart:
         self._repeats: list[Curve] = []
         self._earlier: list[Curve] = []
         self._probes: list[Probe] = []
+        self._marks: tuple[Suggestion | None, float | None] = (None, None)
         self.figure = self._chart.figure
 
     @property
@@ -95,11 +99,17 @@ class LiveChart:
 
     def mark(self, suggestion: Suggestion | None, pick: float | None) -> None:
         """Mark a suggestion and the user's pick, each if there is one."""
+        self._marks = (suggestion, pick)
         if suggestion is None:
             self._chart.show_suggestion(None)
         else:
             self._chart.show_suggestion(suggestion.lr, suggestion.low, suggestion.high)
         self._chart.show_pick(pick)
+
+    def picture(self) -> str:
+        """Return the chart as an SVG document."""
+        scene = Scene(self.bounds, self._current, self._earlier, self._repeats, self._probes, *self._marks)
+        return picture(scene)
 
     def close(self) -> None:
         """Close the chart's widgets."""

@@ -1,19 +1,46 @@
-"""The points and the ticks that a curve is drawn with. NumPy only, no widget."""
+"""The points, limits and ticks that curves and probes are drawn with. NumPy only, no widget."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from ...results import y_limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Array = npt.NDArray[np.float64]
+Curve = tuple[Array, Array, Array]  # rates, raw losses, smoothed losses
 
 MAX_POINTS = 600  # of a curve in the browser; more than a chart has pixels would show nothing new
+_PROBE_ROOM = 0.04  # below the lowest probe, whose dot has a size, as a share of the height above it
+
+
+class Probe(NamedTuple):
+    """A dot for a short training: its rate, and its loss at the end or where it stopped."""
+
+    lr: float
+    loss: float
+    is_complete: bool
+
+
+def loss_limits(curves: Sequence[tuple[Array, Array]], probes: Sequence[Probe]) -> tuple[float, float] | None:
+    """Return limits of the loss axis for curves (raw, smoothed) and probes together, or None without any loss."""
+    ends = [probe.loss for probe in probes if probe.is_complete]
+    known = [limit for curve in curves if (limit := y_limits(*curve)) is not None]
+    if not known and probes:
+        # Probes around a pick, without a test, have the chart to themselves. From the highest to the lowest they
+        # make a falling curve, all of which matters; those that exploded do not, unless there are no others.
+        losses = np.sort(np.array(ends or [probe.loss for probe in probes]))[::-1]
+        known = [limits] if (limits := y_limits(losses, losses)) is not None else []
+    if not known:
+        return None
+    bottom, top = min(low for low, _ in known), max(high for _, high in known)
+    return min([bottom, *(end - _PROBE_ROOM * (top - end) for end in ends)]), top
 
 
 def band(curves: Sequence[tuple[Array, Array]], max_points: int = MAX_POINTS) -> tuple[Array, Array]:

@@ -1,8 +1,21 @@
 """The widget's side of the kernel: runs and their threads, the host, the notebook's variables."""
 
-from .hosts import Host, HostName, current_host
-from .runner import Run, Runner
+from .hosts import Host, current_host
+from .inbox import Inbox
+from .output import Outputs
+from .run import Run
+from .runner import Runner
 from .threads import CellsThread, OneWriter
 from .variable import put
 
-__all__ = ["CellsThread", "Host", "HostName", "OneWriter", "Run", "Runner", "current_host", "put"]
+__all__ = [
+    "CellsThread",
+    "Host",
+    "Inbox",
+    "OneWriter",
+    "Outputs",
+    "Run",
+    "Runner",
+    "current_host",
+    "put",
+]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from dataclasses import dataclass
-from typing import Any, Literal
-
-HostName = Literal["colab", "vscode", "jupyter", "none"]
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -15,23 +14,33 @@ class Host:
     """A program that shows notebooks.
 
     Attributes:
-        name: its short name, as the front end gets it.
+        name: its short name.
         shows_threads: messages that a background thread sends to the browser arrive there.
-        interrupt: how to interrupt a cell there, as the subject of a sentence.
+        mounts_chart: its pages can show the live chart; where not, the widget sends pictures from the start.
+        cells_in_main_thread: cells run in the main thread of the process.
+        has_page: it shows a page with buttons, which a cell that is running can keep from being heard.
+        interrupt: how to interrupt a cell there, as the subject of a sentence. Needed only where a run does not
+            hear the widget's own buttons, see `kernel/inbox.py`.
     """
 
-    name: HostName
+    name: str
     shows_threads: bool = True
-    interrupt: str = "Stop, or interrupting the kernel,"
+    mounts_chart: bool = True
+    cells_in_main_thread: bool = True
+    has_page: bool = True
+    interrupt: str = "Kernel > Interrupt"
 
 
-HOSTS: dict[HostName, Host] = {
-    "jupyter": Host("jupyter"),  # JupyterLab, Notebook, and hosts that behave like them
-    "vscode": Host("vscode"),
+_ROWS = (
+    Host("jupyter"),  # JupyterLab, Notebook, and hosts that behave like them
+    Host("vscode", interrupt="The cell's own stop button"),
     # colabtools issue 3373: messages from a thread do not appear there.
-    "colab": Host("colab", shows_threads=False, interrupt="Runtime > Interrupt execution"),
-    "none": Host("none"),  # a script or a terminal
-}
+    Host("colab", shows_threads=False, interrupt="Runtime > Interrupt execution"),
+    Host("kaggle", interrupt="Run > Cancel run"),
+    Host("marimo", mounts_chart=False, cells_in_main_thread=False, interrupt="The interrupt button of marimo"),
+    Host("none", has_page=False),  # a script or a terminal
+)
+HOSTS = {host.name: host for host in _ROWS}
 
 
 def current_host() -> Host:
@@ -49,18 +58,25 @@ def shell() -> Any:
     return get_ipython()
 
 
+def cells_run_here() -> bool:
+    """Say if this is the thread that runs the cells of a notebook."""
+    host = current_host()
+    is_main = threading.current_thread() is threading.main_thread()
+    return host.has_page and (is_main or not host.cells_in_main_thread)
+
+
 def has_gui_loop() -> bool:
     """Say if the kernel serves the windows of a GUI between the cells (`%gui qt`, `%matplotlib qt`)."""
     return getattr(getattr(shell(), "kernel", None), "eventloop", None) is not None
 
 
-def _name() -> HostName:
+def _name() -> str:
     if "google.colab" in sys.modules:
         return "colab"
     running = shell()
     if running is None or not hasattr(running, "kernel"):
-        return "none"
+        return "marimo" if running is None and "marimo" in sys.modules else "none"
     # VS Code's Jupyter extension starts its kernels with this variable of the editor's own processes.
     if "VSCODE_PID" in os.environ or "__vsc_ipynb_file__" in running.user_ns:
         return "vscode"
-    return "jupyter"
+    return "kaggle" if "KAGGLE_KERNEL_RUN_TYPE" in os.environ else "jupyter"

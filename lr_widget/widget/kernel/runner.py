@@ -9,90 +9,22 @@ from __future__ import annotations
 import contextvars
 import threading
 import time
-from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic
 
 import torch
 
 from ...interrupts import uninterrupted
+from . import hosts
+from .run import J, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ...engine import Steps
-    from ...results import StepRecord
+    from .inbox import Inbox
 
 MAX_UPDATES_PER_SECOND = 15.0
 _SHOW_SHARE = 20.0  # showing takes at most 1/20 of the time: a long curve is shown less often
-_SPEED_WINDOW_STEPS = 50
 _SHUTDOWN_SECONDS = 10.0
-
-
-class Steppable(Protocol):
-    """A job that is done step by step, and that keeps its results itself."""
-
-    def steps(self) -> Steps:
-        """Return the generator of the job's steps."""
-
-
-J = TypeVar("J", bound=Steppable)
-
-
-@dataclass(eq=False)
-class Run(Generic[J]):
-    """One job while it is done: how far it is, and the flags to steer it, safe to set from any thread."""
-
-    run_id: int
-    job: J
-    is_blocking: bool
-    thread: threading.Thread | None = None
-    count: int = 0
-    last: StepRecord | None = None
-    stop_reason: str | None = None
-    error: BaseException | None = None
-    seconds: float = 0.0
-    stop_requested: threading.Event = field(default_factory=threading.Event)
-    may_go_on: threading.Event = field(default_factory=threading.Event)
-    _times: deque[float] = field(default_factory=lambda: deque(maxlen=_SPEED_WINDOW_STEPS))
-
-    def __post_init__(self) -> None:
-        self.steps = self.job.steps()
-        self.may_go_on.set()
-
-    @property
-    def has_ended(self) -> bool:
-        """True once the last step is done and everything is restored."""
-        return self.stop_reason is not None or self.error is not None
-
-    @property
-    def reason(self) -> str:
-        """The stop reason; "interrupted" for a run that was cut short without one."""
-        return self.stop_reason or "interrupted"
-
-    @property
-    def is_paused(self) -> bool:
-        """True while the run waits for `Runner.resume`."""
-        return not self.may_go_on.is_set() and not self.stop_requested.is_set()
-
-    def raise_error(self) -> None:
-        """Raise the exception that ended the run, if one did."""
-        if self.error is not None:
-            raise self.error
-
-    def add(self, step: StepRecord, seconds: float) -> None:
-        """Count a step and its time."""
-        self.count += 1
-        self.last = step
-        self.seconds += seconds
-        self._times.append(seconds)
-
-    def steps_per_second(self) -> float | None:
-        """Speed over the last steps, pauses not counted; None before the second step (the first one warms up)."""
-        if self.count < 2:
-            return None
-        recent = list(self._times)[1:] if self.count <= _SPEED_WINDOW_STEPS else list(self._times)
-        return len(recent) / max(sum(recent), 1e-9)
 
 
 class Runner(Generic[J]):
@@ -103,6 +35,7 @@ class Runner(Generic[J]):
             start the next one.
         show: called with the current run at most `MAX_UPDATES_PER_SECOND` times a second, in the thread that trains.
         done: called once at a run's end, when everything is restored, in the same thread.
+        inbox: the messages that wait while a run blocks the kernel; None for none.
     """
 
     def __init__(
@@ -110,11 +43,13 @@ class Runner(Generic[J]):
         lock: threading.RLock,
         show: Callable[[Run[J]], None],
         done: Callable[[Run[J]], None],
+        inbox: Inbox | None = None,
     ) -> None:
         self._lock = lock
         self._ended = threading.Condition(lock)
         self._show = show
         self._done = done
+        self._inbox = inbox
         self._current: Run[J] | None = None
         self._run_id = 0
 
@@ -130,7 +65,7 @@ class Runner(Generic[J]):
             RuntimeError: a run is in progress.
         """
         enter, context = _this_torch_context(), contextvars.copy_context()
-        run = self._make(job, is_blocking=False)
+        run = Run(self._next_id(), job, is_blocking=False)
         thread = threading.Thread(
             target=context.run, args=(self._drive, run, enter), name="lr_widget-range-test", daemon=True
         )
@@ -146,10 +81,14 @@ class Runner(Generic[J]):
     def run(self, job: J) -> Run[J]:
         """Drive the steps here and now; a KeyboardInterrupt ends the run and keeps its points.
 
+        Messages to the widget that wait meanwhile are taken between two steps.
+
         Raises:
             RuntimeError: a run is in progress.
         """
-        run = self._make(job, is_blocking=True)
+        listen = None if self._inbox is None else self._inbox.reader()
+        is_deaf = listen is None and hosts.cells_run_here()
+        run = Run(self._next_id(), job, is_blocking=True, listen=listen, is_deaf=is_deaf)
         try:
             self._begin(run)
             self._drive(run)
@@ -211,9 +150,9 @@ class Runner(Generic[J]):
         run = self._current
         return run if run is not None and run_id in (None, run.run_id) else None
 
-    def _make(self, job: J, *, is_blocking: bool) -> Run[J]:
+    def _next_id(self) -> int:
         self._run_id += 1
-        return Run(self._run_id, job, is_blocking)
+        return self._run_id
 
     def _begin(self, run: Run[J]) -> None:
         with self._lock:  # not the condition, in whose own Python code a Ctrl-C can come
@@ -249,9 +188,10 @@ class Runner(Generic[J]):
                 self._show_whole(run)
                 cost = time.perf_counter() - now
                 next_show = now + max(1.0 / MAX_UPDATES_PER_SECOND, _SHOW_SHARE * cost)
+            run.hear()
             while run.is_paused:
                 self._show_whole(run)
-                run.may_go_on.wait()
+                run.wait_to_go_on()
                 self._show_whole(run)
         return "stopped"
 

@@ -81,6 +81,10 @@ class Target:
         self._do("apply")
         return 0.1
 
+    def draw(self) -> None:
+        """Take the wish for pictures down."""
+        self._do("draw")
+
     def say(self, kind: str, text: str) -> None:
         """Take a sentence down."""
         self.said.append((kind, text))

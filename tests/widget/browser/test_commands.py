@@ -237,6 +237,7 @@ def test_a_widget_that_is_closed_while_a_click_waits_runs_nothing(make_widget: M
         ({"command": "probe"}, ("probe",)),
         ({"command": "copy"}, ("copy",)),
         ({"command": "apply"}, ("apply",)),
+        ({"command": "draw"}, ("draw",)),
         ({"command": "stop", "run_id": 3}, ("stop", 3)),
         ({"command": "pause", "run_id": 3}, ("pause", 3)),
         ({"command": "resume"}, ("resume", None)),

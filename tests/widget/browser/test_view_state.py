@@ -65,7 +65,7 @@ def test_the_view_before_the_first_run() -> None:
     assert view() == {
         "run_id": 0,
         "is_blocking": False,
-        "host": "none",
+        "deaf": "",
         "can": ["start", "set"],
         "note": {"kind": "info", "text": "Ready."},
         "progress": {"step": 0, "total": 200, "text": ""},
@@ -121,8 +121,8 @@ def test_a_pick_is_selected_and_can_be_cleared() -> None:
     [
         ("running", False, ["stop", "pause"]),
         ("paused", False, ["stop", "resume"]),
-        ("running", True, ["stop"]),
-        ("paused", True, ["stop"]),
+        ("running", True, ["stop", "pause"]),
+        ("paused", True, ["stop", "resume"]),
     ],
 )
 def test_a_run_in_progress_can_be_steered(status: str, is_blocking: bool, can: list[str]) -> None:
@@ -152,7 +152,21 @@ def test_a_run_that_has_ended_is_still_shown() -> None:
     assert (shown["run_id"], shown["suggestion"]["lr"]) == (7, "3.2e-03")
 
 
-def test_the_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The browser's side hides the commands that the host does not have."""
-    monkeypatch.setattr(hosts, "_name", lambda: "colab")
-    assert view()["host"] == "colab"
+@pytest.mark.parametrize("host", hosts.HOSTS.values(), ids=lambda host: host.name)
+def test_a_deaf_run_has_no_buttons_and_says_what_to_press(monkeypatch: pytest.MonkeyPatch, host: hosts.Host) -> None:
+    """In the words of the host; a run that hears says nothing."""
+    monkeypatch.setattr(hosts, "_name", lambda: host.name)
+    run = run_of(1.0, is_blocking=True)
+    assert (view(run=run, shown_run=run, status="running")["deaf"]) == ""
+    run.is_deaf = True
+    deaf = view(run=run, shown_run=run, status="running")
+    assert deaf["deaf"] == f"This run hears no click. {host.interrupt} ends it and keeps the curve."
+    assert deaf["can"] == []
+
+
+def test_a_suggestion_of_an_earlier_run_says_so() -> None:
+    """After a run that failed, it is still on the screen."""
+    selection = Selection({"auto": SUGGESTED}, is_earlier=True)
+    assert (
+        view(selection=selection)["suggestion"]["reason"] == "This is the suggestion of an earlier run. Steepest fall."
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lr_widget.widget.chart.points import band, loss_ticks, lr_ticks, thin
+from lr_widget.widget.chart.points import Probe, band, loss_limits, loss_ticks, lr_ticks, thin
 
 
 def test_thinning_keeps_the_ends_and_every_extremum() -> None:
@@ -63,3 +63,12 @@ def test_a_long_band_is_drawn_with_few_points() -> None:
     x, low_and_high = band([(lrs, lrs), (lrs, -lrs)], max_points=6)
     assert x.tolist() == [1.0, 3.0, 5.0, 7.0, 9.0, 11.0]
     assert low_and_high.tolist() == [(-x).tolist(), x.tolist()]
+
+
+def test_a_probe_just_above_the_edge_has_room_for_its_dot() -> None:
+    """The losses 3, 2, 1 give limits of 0.88 and 3.12; a dot at 0.9 needs 0.9 - 0.04 * (3.12 - 0.9)."""
+    losses = np.array([3.0, 2.0, 1.0])
+    assert loss_limits([(losses, losses)], []) == pytest.approx((0.88, 3.12))
+    probe = Probe(1e-3, 0.9, is_complete=True)
+    assert loss_limits([(losses, losses)], [probe]) == pytest.approx((0.8112, 3.12))
+    assert loss_limits([(losses, losses)], [probe._replace(is_complete=False)]) == pytest.approx((0.88, 3.12))

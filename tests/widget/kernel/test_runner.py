@@ -15,7 +15,8 @@ import torch
 
 from lr_widget import StepRecord
 from lr_widget.interrupts import uninterrupted
-from lr_widget.widget.kernel.runner import Run, Runner
+from lr_widget.widget.kernel.run import Run
+from lr_widget.widget.kernel.runner import Runner
 
 
 class Steps:
@@ -339,14 +340,51 @@ def test_a_state_that_cannot_be_put_back_is_an_error_of_the_run() -> None:
     assert run.error is error
 
 
-def test_speed_leaves_the_first_step_and_old_steps_out() -> None:
-    """The first step warms up; of a long run the last fifty steps count."""
-    run = Run(1, Steps(), is_blocking=True)
-    step = StepRecord(step=1, lr=1e-3, loss=1.0, group_lrs=(1e-3,))
-    run.add(step, 5.0)
-    assert run.steps_per_second() is None
-    run.add(step, 0.5)
-    assert run.steps_per_second() == pytest.approx(2.0)
-    for _ in range(60):
-        run.add(step, 0.25)
-    assert run.steps_per_second() == pytest.approx(4.0)
+class Inbox:
+    """Messages that arrive when a step has been taken."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self.act = act
+        self.is_readable = True
+
+    def reader(self) -> Callable[[], None] | None:
+        """Read by acting."""
+        return self.act if self.is_readable else None
+
+
+def test_a_blocking_run_reads_its_messages_after_each_step_and_in_a_pause() -> None:
+    """A pause in the second step is followed by a stop that only the inbox brings."""
+    heard: list[int] = []
+
+    def act() -> None:
+        heard.append(len(job.taken))
+        if len(heard) == 2:
+            runner.pause()
+        elif len(heard) == 4:
+            runner.stop()
+
+    job = Steps()
+    runner = JobRunner(job, threading.RLock(), lambda run: None, lambda run: None, Inbox(act))
+    run = runner.run(job)
+    assert (heard, run.stop_reason, run.is_deaf) == ([1, 2, 2, 2], "stopped", False)
+
+
+def test_a_background_run_leaves_the_messages_to_the_kernel() -> None:
+    """They arrive without it, in the thread that handles them."""
+    job = Steps()
+    runner = JobRunner(job, threading.RLock(), lambda run: None, lambda run: None, Inbox(lambda: pytest.fail("read")))
+    run = runner.start(job)
+    assert runner.wait(10)
+    assert (run.stop_reason, run.error, run.listen) == ("completed", None, None)
+
+
+@pytest.mark.parametrize("is_cells_thread", [True, False])
+def test_a_run_is_deaf_where_it_blocks_the_cells_and_nothing_can_be_read(
+    monkeypatch: pytest.MonkeyPatch, is_cells_thread: bool
+) -> None:
+    """A script has no buttons, and another thread leaves the kernel free."""
+    monkeypatch.setattr("lr_widget.widget.kernel.hosts.cells_run_here", lambda: is_cells_thread)
+    job, inbox = Steps(), Inbox(lambda: None)
+    inbox.is_readable = False
+    runner = JobRunner(job, threading.RLock(), lambda run: None, lambda run: None, inbox)
+    assert runner.run(job).is_deaf is is_cells_thread

@@ -142,7 +142,7 @@ def test_apply_and_probe_at_the_end_of_a_run_take_its_rate(make_widget: Make, mo
         assert is_ending.wait(20)
         applied = act()
         if applied is not None:
-            assert applied == widget.selected_lr == widget.suggestion.lr
+            assert applied == float(f"{widget.selected_lr:.1e}") == float(f"{widget.suggestion.lr:.1e}")
     assert widget.wait(20)
     assert widget.evidence.suggested == widget.records.suggest().lr
     assert widget.evidence.records is widget.records

@@ -1,0 +1,90 @@
+"""The result as HTML: a part for the notebook's file, and a page that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+
+import pytest
+
+from .helpers import Make, Training, click
+
+
+def picture_in(html: str) -> str:
+    """The SVG document in an image of a stored part."""
+    found = re.search(r'src="data:image/svg\+xml;base64,([^"]+)"', html)
+    assert found is not None
+    return base64.b64decode(found[1]).decode()
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """What the notebook keeps of the widgets' outputs, the latest last."""
+    stored: list[dict[str, str]] = []
+    path = "lr_widget.widget.kernel.output.Outputs."
+    monkeypatch.setattr(path + "show", lambda self, model_id, data: stored.append(data))
+    monkeypatch.setattr(path + "update", lambda self, data: stored.append(data))
+    return stored
+
+
+def test_the_notebook_keeps_the_result_of_the_last_run(make_widget: Make, kept: list[dict[str, str]]) -> None:
+    """Idle at first, then the rate in words and the curve with its marks as an image."""
+    widget = make_widget(num_steps=30)
+    widget._ipython_display_()
+    assert "The range test has not been run yet." in kept[-1]["text/html"]
+    assert "img" not in kept[-1]["text/html"]
+    widget.run()
+    rate = f"{widget.suggestion.lr:.1e}"
+    assert kept[-1]["text/plain"] == repr(widget)
+    assert f"suggested lr = {rate}" in kept[-1]["text/plain"]
+    assert f"Suggested learning rate: {rate}" in kept[-1]["text/html"]
+    assert f"suggested {rate}" in picture_in(kept[-1]["text/html"])
+    assert sum(map(len, kept[-1].values())) < 60_000
+
+
+def test_the_kept_result_follows_picks_probes_and_failures(
+    make_widget: Make, training: Training, kept: list[dict[str, str]]
+) -> None:
+    """Whatever the screen says at the end is what a reader finds later."""
+    widget = make_widget(num_steps=30, max_probe_steps=32)
+    widget.run()
+    click(widget, "set", name="selected_lr", value="3.25e-3")
+    assert "Picked learning rate: 3.25e-03." in kept[-1]["text/html"]
+    assert "your pick 3.2e-03" in picture_in(kept[-1]["text/html"])
+    widget.probe()
+    assert widget.evidence.suggestion.reason.split(",")[0] in kept[-1]["text/html"]
+
+    def fail(step: int) -> None:
+        raise RuntimeError("no <b>memory</b>")
+
+    training.at_step = fail
+    with pytest.raises(RuntimeError, match="memory"):
+        widget.run()
+    assert "The last run failed: RuntimeError: no &lt;b&gt;memory&lt;/b&gt;." in kept[-1]["text/html"]
+
+
+def test_the_stored_part_has_the_class_by_which_the_view_hides_it(
+    make_widget: Make, kept: list[dict[str, str]]
+) -> None:
+    """The class names the chart, whose id the view has."""
+    widget = make_widget(num_steps=5)
+    widget._ipython_display_()
+    assert f'class="lrw-picture-{widget.figure.model_id}"' in kept[-1]["text/html"]
+
+
+def test_a_page_needs_nothing_else(make_widget: Make, tmp_path: Path) -> None:
+    """Sentence, chart, every rule and the script, and no address to load anything from."""
+    widget = make_widget("best", num_steps=30)
+    widget.to_html(tmp_path / "before.html")
+    assert "has not been run yet" in (tmp_path / "before.html").read_text(encoding="utf-8")
+    widget.run()
+    widget.to_html(str(tmp_path / "result.html"))
+    text = (tmp_path / "result.html").read_text(encoding="utf-8")
+    rate = f"{widget.suggestion.lr:.1e}"
+    assert f"Suggested learning rate: {rate}" in text
+    assert text.count("<svg") == 1
+    assert f"best = {rate}" in text
+    for suggestion in widget.records.suggestions().values():
+        assert f"<td>{suggestion.rule}</td>" in text
+    assert re.findall(r"https?://[^'\"]+", text) == ["http://www.w3.org/2000/svg"]
