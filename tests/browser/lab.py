@@ -1,4 +1,4 @@
-"""A JupyterLab server and a notebook open in it, as the browser tests use them."""
+"""A Jupyter server and a notebook open in JupyterLab or Notebook, as the browser tests use them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Frame, Locator, Page
+
+CURVE_POINTS = """Math.max(0, ...[...document.querySelectorAll('.lrw .bqplot path.line')]
+    .map(path => (path.getAttribute('d') ?? '').split('L').length - 1))"""
 
 
 class Lab:
@@ -20,26 +23,66 @@ class Lab:
         self.token = token
         self.root = root
 
-    def write(self, cells: list[str]) -> str:
+    def write(self, cells: list[str], kernel: str = "python3") -> str:
         """Put a notebook of these code cells into the server's folder and return its name."""
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook.metadata["kernelspec"] = {"name": kernel, "display_name": kernel, "language": "python"}
         name = f"{secrets.token_hex(4)}.ipynb"
         nbformat.write(notebook, self.root / name)
         return name
 
 
-class Notebook:
+class WidgetPage:
+    """A page with one widget on it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    @property
+    def frame(self) -> Page | Frame:
+        """The document that the widget is in."""
+        return self.page
+
+    @property
+    def widget(self) -> Locator:
+        """The only widget on the page."""
+        return self.frame.locator(".lrw")
+
+    def ref(self, name: str) -> Locator:
+        """The part of the widget with this `data-ref`."""
+        return self.widget.locator(f'[data-ref="{name}"]')
+
+    def curve_points(self) -> int:
+        """Count the points of the smoothed curve as it is drawn."""
+        return int(self.frame.evaluate(f"() => {CURVE_POINTS}"))
+
+    def wait_for_more_points(self, count: int) -> int:
+        """Wait until the smoothed curve has more points than that, and count them."""
+        self.wait_for(f"count => {CURVE_POINTS} > count", count)
+        return self.curve_points()
+
+    def wait_for(self, condition: str, argument: Any = None) -> None:
+        """Wait until a JavaScript function returns a true value."""
+        self.frame.wait_for_function(condition, arg=argument)
+
+    def wait_for_note(self, text: str) -> None:
+        """Wait until the status line has this text."""
+        self.ref("note").filter(has_text=text).wait_for()
+
+
+class Notebook(WidgetPage):
     """A notebook open in JupyterLab, with the widgets in it."""
 
+    address = "lab/tree/{name}?reset&"  # `reset`: with this notebook alone
+
     def __init__(self, page: Page, lab: Lab, name: str) -> None:
-        self.page = page
+        super().__init__(page)
         self.lab = lab
         self.name = name
 
     def open(self) -> None:
-        """Load JupyterLab with this notebook alone."""
-        self.page.goto(f"{self.lab.url}/lab/tree/{self.name}?token={self.lab.token}&reset")
+        """Load the notebook."""
+        self.page.goto(f"{self.lab.url}/{self.address.format(name=self.name)}token={self.lab.token}")
         self.page.wait_for_function("() => window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell')")
         self.wait_for_kernel()
 
@@ -90,28 +133,8 @@ class Notebook:
             )
         ).strip("'\"")
 
-    @property
-    def widget(self) -> Locator:
-        """The only widget on the page."""
-        return self.page.locator(".lrw")
 
-    def ref(self, name: str) -> Locator:
-        """The part of the widget with this `data-ref`."""
-        return self.widget.locator(f'[data-ref="{name}"]')
+class Notebook7(Notebook):
+    """A notebook open in Notebook 7, which is made of JupyterLab's parts."""
 
-    def curve_points(self) -> int:
-        """Count the points of the smoothed curve as it is drawn."""
-        return int(
-            self.page.evaluate(
-                """() => Math.max(0, ...[...document.querySelectorAll('.lrw .bqplot path.line')]
-                    .map(path => (path.getAttribute('d') ?? '').split('L').length - 1))"""
-            )
-        )
-
-    def wait_for(self, condition: str, argument: Any = None) -> None:
-        """Wait until a JavaScript function returns a true value."""
-        self.page.wait_for_function(condition, arg=argument)
-
-    def wait_for_note(self, text: str) -> None:
-        """Wait until the status line has this text."""
-        self.ref("note").filter(has_text=text).wait_for()
+    address = "notebooks/{name}?"

@@ -1,0 +1,120 @@
+"""The widget in the hosts that users have, with the versions and the widget managers of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from .environments import COLAB, NEWEST
+from .host_pages import HostNotebook, HostPage
+from .lab import Notebook
+from .test_jupyterlab import SETUP, STEP_SHOWN
+
+pytestmark = pytest.mark.browser
+
+AnyNotebook = Notebook | HostNotebook
+Open = Callable[..., AnyNotebook]
+
+# JupyterLab with the newest of everything has tests of its own beside these.
+HOSTS = {
+    "kaggle": "kaggle_lab",
+    "notebook": "notebook7",
+    "vscode-8": HostPage("vscode", 8, NEWEST),
+    "vscode-7": HostPage("vscode", 7, COLAB),
+    "colab": HostPage("colab", 7, COLAB),
+}
+in_every_host = pytest.mark.parametrize("host", HOSTS.values(), ids=list(HOSTS))
+
+RUN_IN_A_CELL = "records = widget.run()\nprint(records.stop_reason, len(records), fingerprint() == before)"
+
+# In one go, so that no step ends between the two.
+CLICK_STOP = """() => {
+    const ref = name => document.querySelector(`.lrw [data-ref=${name}]`);
+    const shown = ref('progressText').textContent;
+    ref('stop').click();
+    return Number(shown.split(' ')[1]);
+}"""
+
+
+def show(open_in: Open, host: HostPage | str, *more: str, seconds_a_step: float, **options: object) -> AnyNotebook:
+    """Open a notebook with the widget shown by its second cell, and wait until the chart is drawn."""
+    setup = SETUP.replace(
+        "seconds_a_step, failing_step, calls = 0.3", f"seconds_a_step, failing_step, calls = {seconds_a_step}"
+    )
+    notebook = open_in(host, [setup, "widget", *more], **options)
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    notebook.wait_for("() => document.querySelectorAll('.lrw .bqplot .axis .tick').length >= 5")
+    return notebook
+
+
+@in_every_host
+def test_everything_on_the_widget_works(open_in: Open, host: HostPage | str) -> None:
+    """Run grows the curve, Stop ends it, a second run ends by itself; typed values, Copy and Probe do their work."""
+    notebook = show(open_in, host, seconds_a_step=0.2)
+    notebook.ref("start").click()
+    points = 0
+    for _ in range(3):
+        points = notebook.wait_for_more_points(points + 2)
+    notebook.wait_for(STEP_SHOWN, 12)
+    assert "Waiting for the kernel" not in notebook.ref("note").inner_text()  # said when no answer came in 1.5 s
+    notebook.ref("stop").click()
+    notebook.wait_for_note("Stopped at step")
+    assert points < int(notebook.ask("len(widget.records)")) < 100
+    assert notebook.ask("fingerprint() == before") == "True"
+
+    notebook.ask("globals().update(seconds_a_step=0.01)")
+    notebook.ref("start").click()
+    notebook.wait_for_note("Done in")
+    assert notebook.ask("widget.records.stop_reason") in ("completed", "diverged")
+    assert notebook.curve_points() > 50
+    suggested = notebook.ref("suggested").inner_text()
+    assert suggested == notebook.ask("f'{widget.suggestion.lr:.1e}'")
+    stored = notebook.frame.locator("[class^=lrw-picture]")
+    assert suggested in (stored.text_content() or "")
+    assert str(stored.locator("img").get_attribute("src")).startswith("data:image/svg+xml;base64,")
+    assert stored.is_hidden()  # the live view is there
+
+    for typed, note, value in (("3e-4", None, "0.0003"), ("abc", "It stays 0.0003.", "0.0003")):
+        notebook.ref("start_lr").fill(typed)
+        notebook.ref("start_lr").press("Enter")
+        if note is not None:
+            notebook.wait_for_note(note)
+        notebook.wait_for("value => document.querySelector('.lrw [data-ref=start_lr]').value === value", value)
+        assert notebook.ask("widget.start_lr") == value
+
+    notebook.ref("copy").click()
+    notebook.wait_for_note("The notebook's variable lr is now")
+    assert float(notebook.ask("lr")) == float(suggested)
+    assert notebook.ref("pick").input_value() == ""  # a click beside the chart picks nothing
+
+    notebook.ref("max_probe_steps").fill("60")
+    notebook.ref("max_probe_steps").press("Enter")
+    notebook.ref("probe").click()
+    notebook.wait_for_note("Probed: ")
+    runs = int(notebook.ask("len(widget.evidence.runs)"))
+    notebook.wait_for("runs => document.querySelectorAll('.lrw .bqplot path.dot').length === runs", runs)
+    assert notebook.ask("fingerprint() == before") == "True"
+
+
+@pytest.mark.parametrize("host", ["lab", *HOSTS.values()], ids=["jupyterlab", *HOSTS])
+def test_stop_in_the_middle_of_a_run_in_a_cell_is_heard(open_in: Open, host: HostPage | str) -> None:
+    """Pause waits and Resume goes on while a cell is running; Stop ends the test within two steps, not the cell."""
+    notebook = show(open_in, host, RUN_IN_A_CELL, seconds_a_step=0.5)
+    notebook.run_cell(2)
+    notebook.wait_for(STEP_SHOWN, 3)
+    notebook.ref("pause").click()
+    notebook.wait_for_note("Paused.")
+    paused = notebook.ref("progressText").inner_text()
+    notebook.page.wait_for_timeout(1500)
+    assert notebook.ref("progressText").inner_text() == paused
+    notebook.ref("pause").click()
+    notebook.wait_for(STEP_SHOWN, int(paused.split()[1]) + 2)
+
+    shown = int(notebook.frame.evaluate(CLICK_STOP))
+    notebook.wait_for_note("Stopped at step")
+    notebook.output(2).wait_for()
+    reason, steps, is_restored = notebook.output(2).inner_text().split()
+    assert (reason, is_restored) == ("stopped", "True")
+    assert shown <= int(steps) <= shown + 2
