@@ -117,8 +117,8 @@ function showResult(refs: Refs, { rule, view_state: view }: State, choose: (rule
   const { lr, range, reason } = view.suggestion;
   refs.suggestedRate.hidden = lr === "";
   setText(refs.suggested, lr);
-  setText(refs.suggestedRange, range === "" ? "." : ` (${range}).`);
-  setText(refs.reason, reason);
+  setProse(refs.suggestedRange, range === "" ? "." : ` (${range}).`);
+  setProse(refs.reason, reason);
   showRules(refs, view.rules, rule, view.can.includes("set"), choose);
   refs.failure.hidden = view.failure === null;
   if (view.failure !== null) {
@@ -160,7 +160,7 @@ function showRules(
 
 function showNote(refs: Refs, { view_state: { note } }: State, ownWords: string): void {
   refs.note.dataset.kind = ownWords === "" ? note.kind : "info";
-  setText(refs.note, ownWords === "" ? note.text : ownWords);
+  setProse(refs.note, ownWords === "" ? note.text : ownWords);
 }
 
 function showBetween(refs: Refs): void {
@@ -266,6 +266,23 @@ function commitOnEnter(field: HTMLInputElement, commit: () => void): void {
       field.value = field.dataset.shown ?? "";
     }
   });
+}
+
+/** Set a text whose rates, such as 2.2e-01, are not broken at the end of a line. */
+function setProse(element: HTMLElement, text: string): void {
+  if (element.textContent === text) {
+    return;
+  }
+  const parts = text.split(/(\d[\d.]*e[+-]\d+)/).map((part, index) => {
+    if (index % 2 === 0) {
+      return part;
+    }
+    const number = document.createElement("span");
+    number.className = "lrw-number";
+    number.textContent = part;
+    return number;
+  });
+  element.replaceChildren(...parts);
 }
 
 function setText(element: HTMLElement, text: string): void {

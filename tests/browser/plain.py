@@ -13,7 +13,15 @@ from torch import nn
 
 import lr_widget
 from lr_widget import LRFinderWidget
-from lr_widget.widget.chart.look import EARLIER_COLOR, LOSS_COLOR, PICK_COLOR, PROBE_COLOR, SUGGESTION_COLOR
+from lr_widget.widget.chart.look import (
+    EARLIER_COLOR,
+    EARLIER_OPACITY,
+    LOSS_COLOR,
+    PICK_COLOR,
+    PROBE_COLOR,
+    RAW_OPACITY,
+    SUGGESTION_COLOR,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Frame, Page
@@ -171,8 +179,8 @@ def chart() -> str:
 
     axis = f'<path class="domain" d="M0,0H600"></path>{tick("1e-3", 100)}{tick("1e-2", 300)}'
     marks = [
-        line("M0,50L200,60", EARLIER_COLOR, "stroke-width: 1.2; opacity: 0.65;"),
-        line("M0,80L200,90", LOSS_COLOR, "stroke-width: 1.2; opacity: 0.45;"),
+        line("M0,50L200,60", EARLIER_COLOR, f"stroke-width: 1.2; opacity: {EARLIER_OPACITY};"),
+        line("M0,80L200,90", LOSS_COLOR, f"stroke-width: 1.2; opacity: {RAW_OPACITY};"),
         line("M0,90L200,100", LOSS_COLOR, "stroke-width: 2.6; opacity: 1;"),
         line("M300,0L300,200", SUGGESTION_COLOR, "stroke-width: 2;"),
         label("suggested 1.3e-02", 310, SUGGESTION_COLOR),

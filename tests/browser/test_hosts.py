@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from .contrast import assert_readable
 from .environments import COLAB, NEWEST
 from .host_pages import HostNotebook, HostPage
 from .lab import Notebook
@@ -118,3 +120,24 @@ def test_stop_in_the_middle_of_a_run_in_a_cell_is_heard(open_in: Open, host: Hos
     reason, steps, is_restored = notebook.output(2).inner_text().split()
     assert (reason, is_restored) == ("stopped", "True")
     assert shown <= int(steps) <= shown + 2
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("name", ["vscode-8", "vscode-7", "colab"])
+def test_a_finished_run_is_readable_whatever_the_system_is_set_to(open_in: Open, name: str, dark: bool) -> None:
+    """Suggestion, pick, curve and controls, on the host's own light and dark pages."""
+    host = HOSTS[name]
+    assert isinstance(host, HostPage)
+    notebook = show(open_in, replace(host, dark=dark), seconds_a_step=0.002)
+    notebook.ref("start").click()
+    notebook.wait_for_note("Done in")
+    notebook.ref("pick").fill("3e-5")
+    notebook.ref("pick").press("Enter")
+    notebook.wait_for(
+        "() => [...document.querySelectorAll('.lrw text')].some(e => e.textContent === 'your pick 3.0e-05')"
+    )
+    for system in ("light", "dark"):
+        notebook.page.emulate_media(color_scheme=system)
+        expected = "dark" if dark else "light"
+        notebook.wait_for("theme => document.querySelector('.lrw').dataset.theme === theme", expected)
+        assert_readable(notebook.frame, f"{name} on a {system} system", paper="#383838" if dark else "#fff")

@@ -24,7 +24,7 @@ def smoothed_curve(shown: Any) -> Any:
 
 def raw_curve(shown: Any) -> Any:
     """The faint curve."""
-    return next(mark for mark in shown.figure.marks if getattr(mark, "opacities", []) == [0.45])
+    return next(mark for mark in shown.figure.marks if getattr(mark, "opacities", []) == [0.55])
 
 
 def earlier_curves(shown: Any) -> list[Any]:

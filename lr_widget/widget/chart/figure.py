@@ -11,6 +11,7 @@ from ipywidgets import Layout
 
 from .look import (
     EARLIER_COLOR,
+    EARLIER_OPACITY,
     HEIGHT_PX,
     LABEL_ROOM,
     LOSS_COLOR,
@@ -18,6 +19,7 @@ from .look import (
     MAX_EARLIER_RUNS,
     PICK_COLOR,
     PROBE_COLOR,
+    RAW_OPACITY,
     SUGGESTION_COLOR,
 )
 from .points import Array, band, loss_limits, loss_ticks, lr_ticks, thin
@@ -53,9 +55,9 @@ class Chart:
         )
         # Not among the arguments: bqplot 0.13 has it as a property, 0.12 as a trait that the side does not set.
         self._y_axis.orientation = "vertical"
-        self._earlier = [self._line(EARLIER_COLOR, 1.2, 0.65) for _ in range(MAX_EARLIER_RUNS)]
+        self._earlier = [self._line(EARLIER_COLOR, 1.2, EARLIER_OPACITY) for _ in range(MAX_EARLIER_RUNS)]
         self._repeats = self._area(LOSS_COLOR, 0.22, fill="between", y_scale=self._y)
-        self._raw = self._line(LOSS_COLOR, 1.2, 0.45)
+        self._raw = self._line(LOSS_COLOR, 1.2, RAW_OPACITY)
         self._smoothed = self._line(LOSS_COLOR, 2.6, 1.0)
         self._range = self._area(SUGGESTION_COLOR, 0.13, fill="bottom", y_scale=self._unit)
         self._probes_cut = self._dots(EARLIER_COLOR, "cross")

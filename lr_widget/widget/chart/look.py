@@ -26,5 +26,6 @@ EARLIER_COLOR = "#7f858e"
 SUGGESTION_COLOR = "#d06a08"
 PICK_COLOR = "#b45ad6"
 PROBE_COLOR = "#179365"
+RAW_OPACITY, EARLIER_OPACITY = 0.55, 0.65
 MAX_EARLIER_RUNS = 4
 LABEL_ROOM = 0.6  # from this part of the x axis on, a label stands to the left of its line

@@ -10,12 +10,14 @@ import numpy as np
 
 from .look import (
     EARLIER_COLOR,
+    EARLIER_OPACITY,
     HEIGHT_PX,
     LABEL_ROOM,
     LOSS_COLOR,
     MARGIN_PX,
     PICK_COLOR,
     PROBE_COLOR,
+    RAW_OPACITY,
     SUGGESTION_COLOR,
 )
 from .points import band, loss_limits, loss_ticks, lr_ticks, thin
@@ -33,6 +35,9 @@ _LEFT, _RIGHT = MARGIN_PX["left"], WIDTH_PX - MARGIN_PX["right"]
 _MAX_POINTS, _MAX_EARLIER_POINTS = 300, 120  # keep a picture below 60 KB in the notebook
 _FONT = "font-family='system-ui,-apple-system,Segoe UI,Roboto,sans-serif' font-size='12'"
 _INK, _GRID, _FRAME = "#4a4a4a", "#e3e3e3", "#8a8a8a"
+_RAW = (LOSS_COLOR, 1.2, RAW_OPACITY)  # colour, width and opacity of a line
+_SMOOTHED = (LOSS_COLOR, 2.6, 1.0)
+_EARLIER = (EARLIER_COLOR, 1.2, EARLIER_OPACITY)
 _LABEL_COLORS = {SUGGESTION_COLOR: "#9c4f00", PICK_COLOR: "#8a2fad"}  # text on white needs more contrast than a line
 
 
@@ -66,11 +71,9 @@ def picture(scene: Scene) -> str:
     if len(x):
         outline = axes.points(np.concatenate([x, x[::-1]]), np.concatenate([low_and_high[0], low_and_high[1][::-1]]))
         parts.append(f"<polygon points='{outline}' fill='{LOSS_COLOR}' fill-opacity='0.22'/>")
-    parts += [
-        _line(axes, lrs, smoothed, EARLIER_COLOR, 1.2, 0.65, _MAX_EARLIER_POINTS) for lrs, _, smoothed in scene.earlier
-    ]
+    parts += [_line(axes, lrs, smoothed, _EARLIER, _MAX_EARLIER_POINTS) for lrs, _, smoothed in scene.earlier]
     lrs, raw, smoothed = scene.current
-    parts += [_line(axes, lrs, raw, LOSS_COLOR, 1.2, 0.45), _line(axes, lrs, smoothed, LOSS_COLOR, 2.6, 1.0)]
+    parts += [_line(axes, lrs, raw, _RAW), _line(axes, lrs, smoothed, _SMOOTHED)]
     parts += [_dot(axes, probe) for probe in probes]
     clipped = f"<g clip-path='url(#plot)'>{''.join(parts[1:])}</g>"
     return _document(parts[0] + clipped + _marks(axes, scene) + _legend(scene, has_probes=bool(probes)))
@@ -136,12 +139,14 @@ def _range(axes: _Axes, suggestion: Suggestion) -> list[str]:
     return [f"<rect {size} fill='{SUGGESTION_COLOR}' fill-opacity='0.13'/>"]
 
 
-def _line(
-    axes: _Axes, lrs: Array, losses: Array, color: str, width: float, opacity: float, most: int = _MAX_POINTS
-) -> str:
-    points = axes.points(*thin(lrs, losses, most))
-    style = f"fill='none' stroke='{color}' stroke-width='{width}' stroke-opacity='{opacity}' stroke-linejoin='round'"
-    return f"<polyline points='{points}' {style}/>"
+def _line(axes: _Axes, lrs: Array, losses: Array, look: tuple[str, float, float], max_points: int = _MAX_POINTS) -> str:
+    points = axes.points(*thin(lrs, losses, max_points))
+    return f"<polyline points='{points}' fill='none' {_stroke(look)} stroke-linejoin='round'/>"
+
+
+def _stroke(look: tuple[str, float, float]) -> str:
+    color, width, opacity = look
+    return f"stroke='{color}' stroke-width='{width}' stroke-opacity='{opacity}'"
 
 
 def _dot(axes: _Axes, probe: Probe) -> str:
@@ -176,15 +181,16 @@ def _legend(scene: Scene, *, has_probes: bool) -> str:
     """Name the kinds of lines that are there, in a row above the plot area."""
     if not len(scene.current[0]):
         return ""
-    entries = [("raw loss", LOSS_COLOR, 1.2, 0.45), ("smoothed", LOSS_COLOR, 2.6, 1.0)]
+    entries = [("raw loss", _RAW), ("smoothed", _SMOOTHED)]
     if scene.earlier:
-        entries.append(("earlier runs", EARLIER_COLOR, 1.2, 0.65))
+        entries.append(("earlier runs", _EARLIER))
     if has_probes:
-        entries.append(("short trainings", PROBE_COLOR, 6.0, 1.0))
+        entries.append(("short trainings", (PROBE_COLOR, 6.0, 1.0)))
     parts, x, y = [], _LEFT, _TOP - 14
-    for name, color, width, opacity in entries:
-        stroke = f"stroke='{color}' stroke-width='{width}' stroke-opacity='{opacity}'"
-        parts.append(f"<line x1='{x}' x2='{x + 18}' y1='{y}' y2='{y}' {stroke}/>" + _text(x + 24, y + 4, name, "start"))
+    for name, look in entries:
+        parts.append(
+            f"<line x1='{x}' x2='{x + 18}' y1='{y}' y2='{y}' {_stroke(look)}/>" + _text(x + 24, y + 4, name, "start")
+        )
         x += 44 + 7 * len(name)
     return "".join(parts)
 
