@@ -1,7 +1,11 @@
 // The chart in a view: the live one, which is a widget of its own made in Python, or a picture of it.
 
+const CHECK_MS = 250;
+const CHECKS = 20; // then a change of the size will tell bqplot itself
+
 interface ChildView {
   el: HTMLElement;
+  relayout?(): void;
   trigger(event: string): void;
   remove(): void;
 }
@@ -34,6 +38,7 @@ export function mountFigure(
   let isGone = false;
   let child: ChildView | undefined;
   let unfollow = (): void => undefined;
+  let end = (): void => undefined;
 
   async function mount(): Promise<void> {
     const model = await manager.get_model(id);
@@ -52,6 +57,7 @@ export function mountFigure(
     into.replaceChildren(child.el);
     // bqplot measures and draws its figure on this event; without it, the chart stays empty.
     child.trigger("displayed");
+    end = keepMeasured(child);
   }
 
   mount().catch((error: unknown) => {
@@ -63,7 +69,31 @@ export function mountFigure(
   return () => {
     isGone = true;
     unfollow();
+    end();
     child?.remove();
+  };
+}
+
+/**
+ * Let bqplot measure its figure again where it found no size, until the returned function is called. It hides the figure
+ * then, and if the page takes the size back within a frame, as JupyterLab does for another theme, nothing tells bqplot.
+ */
+function keepMeasured(child: ChildView): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const check = (left: number): void => {
+    clearTimeout(timer);
+    if (child.el.style.visibility === "hidden" && left > 0) {
+      if (child.el.getBoundingClientRect().width > 0) {
+        child.relayout?.();
+      }
+      timer = setTimeout(() => check(left - 1), CHECK_MS);
+    }
+  };
+  const hiding = new MutationObserver(() => check(CHECKS));
+  hiding.observe(child.el, { attributes: true, attributeFilter: ["style"] });
+  return () => {
+    hiding.disconnect();
+    clearTimeout(timer);
   };
 }
 

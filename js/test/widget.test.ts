@@ -8,7 +8,7 @@ class FakeModel {
   state: Record<string, unknown>;
   sent: Record<string, unknown>[] = [];
   listeners = new Map<string, Set<(value: never) => void>>();
-  child = { el: document.createElement("p"), trigger: vi.fn(), remove: vi.fn() };
+  child = { el: document.createElement("p"), trigger: vi.fn(), remove: vi.fn(), relayout: vi.fn() };
   figure = {
     comm_live: true,
     listeners: new Set<() => void>(),
@@ -89,6 +89,27 @@ test("a view that is gone receives nothing, and its chart is removed", async () 
   expect(model.figure.listeners.size).toBe(0);
   expect(model.child.remove).toHaveBeenCalledOnce();
   expect(el.childElementCount).toBe(0);
+});
+
+test("a chart that was hidden while the page had no size is measured again once it has one", async () => {
+  const model = new FakeModel(makeState());
+  const remove = widget.render({ model, el });
+  await settled();
+  vi.useFakeTimers();
+  const { child } = model;
+  const size = vi.spyOn(child.el, "getBoundingClientRect").mockReturnValue(new DOMRect(0, 0, 0, 0));
+  child.el.style.visibility = "hidden";
+  await Promise.resolve();
+  vi.advanceTimersByTime(600);
+  expect(child.relayout).not.toHaveBeenCalled();
+  size.mockReturnValue(new DOMRect(0, 0, 800, 300));
+  child.relayout.mockImplementation(() => void child.el.style.removeProperty("visibility"));
+  vi.advanceTimersByTime(60_000);
+  expect(child.relayout).toHaveBeenCalledOnce();
+  child.el.style.visibility = "hidden";
+  remove();
+  vi.advanceTimersByTime(60_000);
+  expect(child.relayout).toHaveBeenCalledOnce();
 });
 
 test("a chart that arrives after its view has gone is removed, too", async () => {
