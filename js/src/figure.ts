@@ -107,8 +107,13 @@ export function makePicture(into: HTMLElement): (svg: string) => void {
   into.classList.add("lrw-pictured");
   into.removeAttribute("title");
   into.replaceChildren(image, caption);
+  let shown = "";
+  image.hidden = true;
   return (svg) => {
-    image.hidden = svg === "";
-    image.src = `data:image/svg+xml,${encodeURIComponent(svg)}`;
+    if (svg !== shown) {
+      shown = svg;
+      image.hidden = false;
+      image.src = `data:image/svg+xml,${encodeURIComponent(svg)}`;
+    }
   };
 }

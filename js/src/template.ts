@@ -60,7 +60,6 @@ export const TEMPLATE = `
   <label class="lrw-field">with at most <input ${text} inputmode="numeric" data-ref="max_probe_steps" aria-label="Most steps of all probes together"> steps</label></span>
 </div>
 <div class="lrw-note" role="status" aria-live="polite" data-ref="note"></div>
-<div class="lrw-offline">No kernel is connected: this shows the last state. Run the cell again to use it.</div>
 `;
 
 export type Refs = ReturnType<typeof findRefs>;

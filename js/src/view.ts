@@ -1,8 +1,11 @@
 // One view of the widget: shows a state, and turns clicks and entries into commands. It knows nothing of Jupyter.
 
+import { setProse, setText, setValue, showSlider } from "./dom";
 import type { Command, Possible, Setting, State } from "./protocol";
 import { positionOf, rateAt, rateAtPixel, rateText, SLIDER_STEP } from "./rates";
 import { findRefs, PAUSE, PLAY, type Refs } from "./template";
+
+const OFFLINE = "No kernel is connected: this shows the last state. Run the cell again to use it.";
 
 export interface View {
   /** The element for the chart. */
@@ -34,12 +37,12 @@ export function createView(root: HTMLElement, send: (command: Command) => void):
     showControls(refs, next);
     showSettings(refs, next);
     showResult(refs, next, (rule) => send({ command: "set", name: "rule", value: rule }));
-    showNote(refs, next, ownWords);
+    showNote(refs, next, ownWords, isLive);
   };
   const say = (text: string): void => {
     ownWords = text;
     if (state !== undefined) {
-      showNote(refs, state, ownWords);
+      showNote(refs, state, ownWords, isLive);
     }
   };
   const setLive = (next: boolean): void => {
@@ -158,9 +161,10 @@ function showRules(
   }
 }
 
-function showNote(refs: Refs, { view_state: { note } }: State, ownWords: string): void {
-  refs.note.dataset.kind = ownWords === "" ? note.kind : "info";
-  setProse(refs.note, ownWords === "" ? note.text : ownWords);
+function showNote(refs: Refs, { view_state: { note } }: State, ownWords: string, isLive: boolean): void {
+  const { kind, text } = isLive ? note : { kind: "warning", text: OFFLINE };
+  refs.note.dataset.kind = ownWords === "" ? kind : "info";
+  setProse(refs.note, ownWords === "" ? text : ownWords);
 }
 
 function showBetween(refs: Refs): void {
@@ -236,8 +240,10 @@ function listenToPicks(refs: Refs, current: CurrentState, send: Send): void {
       return;
     }
     const box = refs.chart.getBoundingClientRect();
-    const point = { x: event.clientX - box.left, y: event.clientY - box.top };
-    const rate = rateAtPixel(point, box, view.margins, view.bounds);
+    const zoom = box.width / (refs.chart.offsetWidth || box.width); // of a page that scales its cells, such as slides
+    const point = { x: (event.clientX - box.left) / zoom, y: (event.clientY - box.top) / zoom };
+    const size = { width: box.width / zoom, height: box.height / zoom };
+    const rate = rateAtPixel(point, size, view.margins, view.bounds);
     if (rate !== null) {
       pick(rate);
     }
@@ -266,42 +272,4 @@ function commitOnEnter(field: HTMLInputElement, commit: () => void): void {
       field.value = field.dataset.shown ?? "";
     }
   });
-}
-
-/** Set a text whose rates, such as 2.2e-01, are not broken at the end of a line. */
-function setProse(element: HTMLElement, text: string): void {
-  if (element.textContent === text) {
-    return;
-  }
-  const parts = text.split(/(\d[\d.]*e[+-]\d+)/).map((part, index) => {
-    if (index % 2 === 0) {
-      return part;
-    }
-    const number = document.createElement("span");
-    number.className = "lrw-number";
-    number.textContent = part;
-    return number;
-  });
-  element.replaceChildren(...parts);
-}
-
-function setText(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) {
-    element.textContent = text;
-  }
-}
-
-/** Show a value, but never replace a text that the user is editing. */
-function setValue(field: HTMLInputElement, value: string): void {
-  field.dataset.shown = value;
-  if (field.dataset.edited !== "yes" && field.value !== value) {
-    field.value = value;
-  }
-}
-
-function showSlider(slider: HTMLInputElement, position: number, text: string): void {
-  if (!slider.matches(":active")) {
-    slider.value = String(position);
-  }
-  slider.setAttribute("aria-valuetext", text);
 }

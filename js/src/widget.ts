@@ -7,6 +7,7 @@ import { followTheme } from "./theme";
 import { createView } from "./view";
 
 const PATIENCE_MS = 1500; // after this time without an answer, the view says that it waits
+const STOPPING = "Stopping after this step.";
 const WAITING = "Waiting for the kernel: it is busy with a cell, or not connected.";
 
 interface Model {
@@ -28,7 +29,7 @@ function canMount(manager: Partial<WidgetManager> | undefined): manager is Widge
 /** A style that hides what the notebook stores beside this view (lr_widget/widget/export.py), as long as the view is there. */
 function hideStored(id: string): HTMLStyleElement {
   const style = document.createElement("style");
-  style.textContent = `.lrw-picture-${id}, .jp-OutputArea-child:has(.lrw-picture-${id}) { display: none; }`;
+  style.textContent = `.lrw-picture-${id}, .jp-OutputArea-child:has(.lrw-picture-${id}):not(:has(.lrw)) { display: none; }`;
   return style;
 }
 
@@ -40,29 +41,35 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const overdue = new Set<string>();
   const viewId = Math.random().toString(36).slice(2); // every view receives all answers, so each marks its own commands
   let count = 0;
-  // A run that blocks the kernel explains itself, and nothing that it cannot hear yet may cover that.
-  const isBlocking = (): boolean => readState(model).view_state.is_blocking;
-  const sayWhetherWaiting = (): void => view.say(overdue.size > 0 ? WAITING : "");
+  let stopping = 0; // the id of the run that was asked to stop, or 0
+  // A run that blocks the kernel explains itself, and nothing that it cannot hear yet may cover that. It says that it
+  // stops only at the end of its step.
+  const blockingRun = (): number => {
+    const { is_blocking, run_id } = readState(model).view_state;
+    return is_blocking ? run_id : 0;
+  };
+  const sayOwnWords = (): void => {
+    const run = blockingRun();
+    const isWaiting = run === 0 && overdue.size > 0;
+    view.say(run !== 0 && run === stopping ? STOPPING : isWaiting ? WAITING : "");
+  };
   const send = (command: Command): void => {
     const mine = `${viewId}-${++count}`;
-    sayWhetherWaiting();
+    stopping = command.command === "stop" ? command.run_id : stopping;
+    sayOwnWords();
     waiting.set(
       mine,
       setTimeout(() => {
-        if (!isBlocking()) {
-          overdue.add(mine);
-          sayWhetherWaiting();
-        }
+        overdue.add(mine);
+        sayOwnWords();
       }, PATIENCE_MS),
     );
     model.send({ ...command, serial: mine });
-    if (command.command === "stop" && isBlocking()) {
-      view.say("Stopping after this step."); // the kernel says so itself only at the end of the step
-    }
   };
   const view = createView(root, send);
 
   let showPictures = (): void => undefined;
+  let lastBlockingRun = blockingRun();
   let isPlanned = false;
   let isGone = false;
   const update = (): void => {
@@ -74,6 +81,10 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
         if (!isGone) {
           view.show(readState(model));
           showPictures();
+          if (blockingRun() !== lastBlockingRun) {
+            lastBlockingRun = blockingRun();
+            sayOwnWords();
+          }
         }
       });
     }
@@ -84,7 +95,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
       waiting.delete(content.done);
       overdue.delete(content.done);
       if (waiting.size === 0 || overdue.size > 0) {
-        sayWhetherWaiting();
+        sayOwnWords();
       }
     }
   };

@@ -135,6 +135,14 @@ test("a click on the plot picks the rate there", () => {
   expect(sent).toEqual([{ command: "set", name: "selected_lr", value: 1e-3 }]);
 });
 
+test("a click on a chart that the page scales picks the rate that is seen there", () => {
+  const chart = ref<HTMLElement>("chart");
+  Object.defineProperty(chart, "offsetWidth", { value: 484 });
+  vi.spyOn(chart, "getBoundingClientRect").mockReturnValue(new DOMRect(100, 0, 242, 150));
+  chart.dispatchEvent(new MouseEvent("click", { clientX: 100 + 32 + 100, clientY: 50 }));
+  expect(sent).toEqual([{ command: "set", name: "selected_lr", value: 1e-3 }]);
+});
+
 test("own words stand in for the status line until they are taken back", () => {
   view.say("Waiting");
   view.show(makeState());

@@ -196,6 +196,39 @@ test("a click that began to wait before a run blocks the kernel does not cover t
   expect(note()).toBe("Ready.");
 });
 
+test("a command that waits through a run that blocks the kernel is said to wait again after it", async () => {
+  vi.useFakeTimers();
+  const model = new FakeModel(makeState());
+  const show = async (state: State): Promise<void> => {
+    Object.assign(model.state, state);
+    model.emit("change:view_state");
+    await Promise.resolve();
+  };
+  widget.render({ model, el });
+  press("start");
+  vi.advanceTimersByTime(2000);
+  expect(note()).toMatch(/^Waiting for the kernel/);
+  await show(makeState({ status: "running" }, { ...running, is_blocking: true }));
+  expect(note()).toBe("Ready.");
+  await show(makeState());
+  expect(note()).toMatch(/^Waiting for the kernel/);
+  model.emit("msg:custom", { done: model.sent[0]?.serial });
+  expect(note()).toBe("Ready.");
+});
+
+test("the confirmation of a Stop outlives other clicks, but not its run", async () => {
+  const model = new FakeModel(makeState({ status: "running" }, { ...running, is_blocking: true }));
+  widget.render({ model, el });
+  press("stop");
+  const smoothing = el.querySelector<HTMLInputElement>('[data-ref="smoothing"]');
+  smoothing?.dispatchEvent(new Event("input"));
+  expect(note()).toBe("Stopping after this step.");
+  Object.assign(model.state, makeState({ status: "running" }, { ...running, run_id: 4, is_blocking: true }));
+  model.emit("change:view_state");
+  await settled();
+  expect(note()).toBe("Ready.");
+});
+
 test("a command that waits is said to wait, whatever else is answered", () => {
   vi.useFakeTimers();
   const model = new FakeModel(makeState({}, { can: ["start", "copy"] }));
@@ -220,6 +253,7 @@ test("without a kernel the controls rest, until there is one again", async () =>
       .map((control) => control.dataset.ref);
   expect(enabled()).toEqual(["code"]);
   expect(el.querySelector<HTMLElement>(".lrw")?.dataset.live).toBe("no");
+  expect(note()).toMatch(/^No kernel is connected/);
   model.figure.comm_live = true;
   for (const callback of model.figure.listeners) {
     callback();

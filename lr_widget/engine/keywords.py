@@ -129,8 +129,9 @@ def spelled_out(*, first: Sequence[str] = (), last: Sequence[str] = ()) -> Calla
         parameters = [*positional, *((own | keywords)[name] for name in names)]
         function.__signature__ = given.replace(parameters=parameters)  # type: ignore[attr-defined]
         if function.__doc__ and Keywords.__doc__:  # python -OO has none
-            described = Keywords.__doc__.partition("Attributes:\n")[2].rstrip()
-            function.__doc__ = function.__doc__.replace("        **options: {keywords}", described)
+            # Python 3.13 takes the indentation out of docstrings when it compiles them, older ones leave it in.
+            described = inspect.cleandoc(Keywords.__doc__).partition("Attributes:\n")[2]
+            function.__doc__ = inspect.cleandoc(function.__doc__).replace("    **options: {keywords}", described)
         return function
 
     return spell_out

@@ -79,6 +79,7 @@ class Screen:
         self.selection = Selection()
         self.rates = rates
         self.outputs = Outputs()
+        self._part = f"lrw-picture-{self.chart.figure.model_id}"  # a closed figure has no id any more
         self.sends_pictures = not current_host().mounts_chart
         self._owner = owner
         self._is_mirroring = False
@@ -185,7 +186,7 @@ class Screen:
     def stored(self) -> dict[str, str]:
         """Return the result as a notebook keeps it, by MIME type."""
         picture = None if self._run is None else self.chart.picture()
-        html = part(self._result(), picture, f"lrw-picture-{self.chart.figure.model_id}")
+        html = part(self._result(), picture, self._part)
         return {"text/plain": repr(self._owner), "text/html": html}
 
     def page(self) -> str:

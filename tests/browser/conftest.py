@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
 
 import pytest
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 AnyNotebook = Notebook | HostNotebook
 WAIT_MS = 60_000
+SHUTDOWN_S = 60
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -122,10 +126,14 @@ def open_in(request: pytest.FixtureRequest, new_page: Callable[..., Page]) -> It
 
 
 def _shut_kernels(lab: Lab) -> None:
+    deadline = time.monotonic() + SHUTDOWN_S
     # A session's kernel goes with it; the pages of other hosts start kernels without one.
-    for kind in ("sessions", "kernels"):
-        for each in json.loads(_request(lab, "GET", kind)):
-            _request(lab, "DELETE", f"{kind}/{each['id']}")
+    while left := [
+        (kind, each["id"]) for kind in ("sessions", "kernels") for each in json.loads(_request(lab, "GET", kind))
+    ]:
+        assert time.monotonic() < deadline, f"kernels were not shut down: {left}"
+        with suppress(HTTPError):  # it is still starting, or ends already
+            _request(lab, "DELETE", "/".join(left[0]))
 
 
 def _request(lab: Lab, method: str, path: str) -> bytes:

@@ -42,7 +42,7 @@ def _(widget):
 @pytest.fixture(params=["None", "widget.run()"], ids=["the button", "a cell"])
 def page(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> Iterator[Page]:
     """An app with the widget, and with a second cell that does nothing or runs the test."""
-    setup = SETUP.replace("seconds_a_step, failing_step, calls = 0.3", "seconds_a_step, failing_step, calls = 0.1")
+    setup = SETUP.replace("seconds_a_step, failing_step, calls = 0.3", "seconds_a_step, failing_step, calls = 0.25")
     setup = setup.replace("    global calls\n", "    calls = 1\n").replace("    calls += 1\n", "")
     indented = "".join(f"    {line}\n" for line in setup.splitlines())
     (tmp_path / "app.py").write_text(APP.format(setup=indented, second=request.param), encoding="utf-8")
@@ -50,7 +50,8 @@ def page(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> It
     command = [sys.executable, "-m", "marimo", "-y", "run", "app.py", "--headless", "--no-token", f"--port={port}"]
     log_path = tmp_path / "log"
     with log_path.open("w") as log:
-        variables = {**os.environ, "PYTHONPATH": str(PACKAGE_ROOT), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+        variables = {**os.environ, "PYTHONPATH": str(PACKAGE_ROOT)}
+        variables |= {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("CONFIG", "CACHE", "STATE", "DATA")}
         server = subprocess.Popen(command, cwd=tmp_path, env=variables, stdout=log, stderr=subprocess.STDOUT)
         try:
             wait_until_up(server, f"http://127.0.0.1:{port}/health", log_path)

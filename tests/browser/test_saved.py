@@ -15,7 +15,7 @@ from nbconvert import HTMLExporter
 
 import lr_widget
 
-from .test_jupyterlab import Open, set_pace, show
+from .test_jupyterlab import SETUP, Open, set_pace, show
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
@@ -61,6 +61,28 @@ def test_jupyterlab_keeps_the_result_hides_it_beside_the_widget_and_shows_it_wit
     notebook.page.goto(f"{notebook.lab.url}/lab/tree/{notebook.name}?token={notebook.lab.token}&reset")
     kept.get_by_text(f"Suggested learning rate: {rate}").wait_for()
     assert f"suggested {rate}" in ticks(drawn(kept.locator("img")))
+
+
+def test_in_an_output_widget_the_view_is_shown_and_the_stored_part_hidden(open_notebook: Open) -> None:
+    """Tabs and `interact` show widgets in such outputs, which lie in an output of JupyterLab themselves."""
+    shown_inside = "import ipywidgets\nout = ipywidgets.Output()\nwith out:\n    display(widget)\nout"
+    notebook = open_notebook([SETUP, shown_inside])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    notebook.ref("start").wait_for()
+    notebook.wait_for("() => document.querySelectorAll('.lrw .bqplot .axis .tick').length >= 5")
+    assert notebook.page.locator('[class^="lrw-picture-"]').is_hidden()
+
+
+def test_a_closed_widget_leaves_its_picture(open_notebook: Open) -> None:
+    """The view goes, and what the notebook stores takes its place."""
+    notebook = show(open_notebook)
+    set_pace(notebook, 0.01)
+    notebook.ref("start").click()
+    notebook.wait_for_note("Model and optimizer are as before.")
+    rate = notebook.ref("suggested").inner_text()
+    notebook.ask("widget.close()")
+    notebook.page.locator('[class^="lrw-picture-"]').get_by_text(f"Suggested learning rate: {rate}").wait_for()
 
 
 @pytest.fixture(scope="module")

@@ -73,6 +73,16 @@ def test_the_stored_part_has_the_class_by_which_the_view_hides_it(
     assert f'class="lrw-picture-{widget.figure.model_id}"' in kept[-1]["text/html"]
 
 
+def test_a_closed_widget_keeps_its_words(make_widget: Make, kept: list[dict[str, str]]) -> None:
+    """Shown again, and closed by an observer in the end of its run."""
+    widget = make_widget(num_steps=5)
+    widget.observe(lambda change: widget.close(), "records")
+    widget.run()
+    assert "learning rate" in kept[-1]["text/html"]
+    widget._ipython_display_()
+    assert kept[-1]["text/plain"] == "LRFinderWidget(closed)"
+
+
 def test_a_page_needs_nothing_else(make_widget: Make, tmp_path: Path) -> None:
     """Sentence, chart, every rule and the script, and no address to load anything from."""
     widget = make_widget("best", num_steps=30)

@@ -215,13 +215,20 @@ class Runner(Generic[J]):
 
 def _this_torch_context() -> Callable[[], None]:
     """Return a function that sets a new thread's default device and CUDA device to those of this one."""
-    device = torch.get_default_device()
+    device = _default_device()
     cuda_device = torch.cuda.current_device() if torch.cuda.is_initialized() else None
 
     def enter() -> None:
-        if torch.get_default_device() != device:
+        if _default_device() != device:
             torch.set_default_device(device)
         if cuda_device is not None:
             torch.cuda.set_device(cuda_device)
 
     return enter
+
+
+def _default_device() -> torch.device:
+    try:
+        return torch.get_default_device()
+    except AttributeError:  # torch 2.4, once `torch.set_default_device(None)` was called
+        return torch.device("cpu")
