@@ -10,14 +10,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 FRONT_END := lr_widget/widget/static/widget.js
 # The widget managers of VS Code and a connection to a kernel, for the browser tests.
 HOST_PAGE := tests/browser/hosts/dist/services.js
-PYTHONS ?= python3.10 python3.11 python3.12 python3.13 python3.14
-# Browser, packaging and notebooks have environments of their own; three tests read the comms of the newer ipywidgets.
-VERSIONS_TESTS := -q -m "not browser and not packaging" --ignore=tests/browser --ignore=tests/test_notebooks.py
 # The files of the wheel that a build can lose without an error.
 CARRIED := lr_widget/py.typed lr_widget/widget/static/widget.js lr_widget/widget/static/widget.css
 FRONT_END_SOURCES := $(shell find js/src -type f) js/package.json js/build.mjs
 
-.PHONY: demo test build lint python-test js-test browser-test versions dist clean
+.PHONY: demo test build lint python-test js-test browser-test dist clean
 
 demo: .venv/.demo $(FRONT_END)
 	$(BIN)/jupyter lab notebooks/quickstart.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -40,23 +37,6 @@ python-test: .venv/.dev $(FRONT_END)
 
 browser-test: .venv/.dev .venv/.chromium $(FRONT_END) $(HOST_PAGE)
 	$(BIN)/pytest -m browser tests/browser
-
-# The Python tests with every Python at hand and the newest packages, and with the oldest Python and the oldest packages. Each
-# downloads a torch of its own, so this is no part of `make test`. Other interpreters: make versions PYTHONS="python3.12 ..."
-versions: $(FRONT_END)
-	set -e; oldest=--constraint=tests/oldest.txt; \
-	for python in $(PYTHONS); do \
-		$$python --version 2> /dev/null || continue; \
-		for constraint in "" $$oldest; do \
-			environment=.venv/versions/$$(basename $$python)$${constraint:+-oldest}; \
-			$$python -m venv $$environment; \
-			$$environment/bin/python -m pip install --quiet --upgrade "pip>=25.1"; \
-			$$environment/bin/python -m pip install --quiet $(TORCH) $$constraint; \
-			$$environment/bin/python -m pip install --quiet --editable . --group versions $$constraint; \
-			$$environment/bin/python -m pytest $(VERSIONS_TESTS) $${constraint:+-W ignore}; \
-		done; \
-		oldest=; \
-	done
 
 # The wheel is built from the unpacked sdist, so that both are complete.
 dist: .venv/.dev js/node_modules/.installed

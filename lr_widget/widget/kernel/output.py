@@ -35,6 +35,7 @@ class Outputs:
         from IPython.display import display
 
         if model_id is not None and hasattr(hosts.shell(), "kernel"):  # a terminal has no place for a view
+            # To display it, and to no result of a cell, Colab adds where its page finds its widget manager.
             view = {"version_major": 2, "version_minor": 0, "model_id": model_id}
             display({_VIEW: view, "text/plain": _TITLE}, raw=True)
         self._handles.append(display(dict(stored), raw=True, display_id=True))
