@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from ..results import Evidence, LRRecords
     from ..schedule import Sweep
@@ -71,7 +72,6 @@ class Screen:
         selection: the suggestions, the rule and the pick; the traits that show it are set here only.
         rates: sets the optimizer's rates, in the proportions of the run that is shown.
         outputs: the cells' outputs that show the widget.
-        sends_pictures: a page that cannot show the live chart asked for pictures of it.
     """
 
     def __init__(self, owner: Owner, sweep: Sweep, smoothing: float, rates: RateSetter) -> None:
@@ -80,7 +80,7 @@ class Screen:
         self.rates = rates
         self.outputs = Outputs()
         self._part = f"lrw-picture-{self.chart.figure.model_id}"  # a closed figure has no id any more
-        self.sends_pictures = not current_host().mounts_chart
+        self._sends_pictures = not current_host().mounts_chart
         self._owner = owner
         self._is_mirroring = False
         self._run: Run[Job] | None = None  # it may have ended
@@ -119,7 +119,12 @@ class Screen:
             if errors and run.error is None:
                 run.error = errors[0]
                 self._show_end(run, words.OBSERVER_FAILED)
-        self.outputs.update(self.stored())
+        self.keep()
+
+    def keep(self) -> None:
+        """Let the notebook keep the result as it is now."""
+        with self._owner.lock:
+            self.outputs.update(self.stored())
 
     def keep_records(self, records: LRRecords) -> None:
         """Keep the records of a range test and the suggestion of every rule for them."""
@@ -165,7 +170,7 @@ class Screen:
             sweep, run = owner.sweep, owner.runner.current
             if run is None:
                 self.chart.cover(sweep.start_lr, sweep.end_lr)
-            if self.sends_pictures:
+            if self._sends_pictures:
                 owner.picture = self.chart.picture()
             owner.view_state = dict(
                 make_view(
@@ -189,18 +194,31 @@ class Screen:
         html = part(self._result(), picture, self._part)
         return {"text/plain": repr(self._owner), "text/html": html}
 
-    def page(self) -> str:
-        """Return the result as a page of its own."""
-        return page(self._result(), self.chart.picture(), self.selection.suggestions, self._code())
+    def display(self, model_id: str | None) -> None:
+        """Show the widget in the cell that is running; only its result for None, if it is closed."""
+        with self._owner.lock:
+            self.outputs.show(model_id, self.stored())
+
+    def write_page(self, path: Path) -> None:
+        """Write the result as a page of its own."""
+        with self._owner.lock:
+            text = page(self._result(), self.chart.picture(), self.selection.suggestions, self._code())
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")  # a file name in an error may be no UTF-8
+
+    def send_pictures(self) -> None:
+        """Send pictures of the chart from now on, to a page that cannot show the live one."""
+        self._sends_pictures = True
+        self.refresh()
 
     def _result(self) -> str:
-        return words.result(self.selection.lr, self.selection.suggestion, self._failure)
+        of_now = {"is_earlier": self.selection.is_earlier, "is_running": self._owner.runner.current is not None}
+        return words.result(self.selection.pick, self.selection.suggestion, self._failure, **of_now)
 
     def _choose(self) -> None:
         self._mirror()
         self._mark()
         if self._owner.runner.current is None:
-            self.outputs.update(self.stored())
+            self.keep()
 
     def _mirror(self) -> None:
         """Set the traits that show the selection, all of them before an observer hears of one."""

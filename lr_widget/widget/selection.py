@@ -25,13 +25,13 @@ class Selection:
         suggestions: by rule, in the order in which they are shown; "probe" comes with the first probes.
         rule: the chosen rule; it may have no suggestion yet.
         pick: the user's own rate, or None.
-        is_earlier: the suggestions are of a run before the one that is shown.
+        earlier: rules whose suggestions are of a run before the one that is shown.
     """
 
     suggestions: dict[str, Suggestion] = field(default_factory=dict)
     rule: str = DEFAULT_RULE
     pick: float | None = None
-    is_earlier: bool = False
+    earlier: set[str] = field(default_factory=set)
 
     @property
     def suggestion(self) -> Suggestion | None:
@@ -44,6 +44,11 @@ class Selection:
         if self.pick is not None:
             return self.pick
         return self.suggestion.lr if self.suggestion is not None else None
+
+    @property
+    def is_earlier(self) -> bool:
+        """True if the chosen suggestion is of an earlier run."""
+        return self.rule in self.earlier
 
     @property
     def text(self) -> str:
@@ -69,11 +74,11 @@ class Selection:
 
     def begin(self) -> None:
         """Take the pick back for a new range test, until whose end the suggestions are those of an earlier run."""
-        self.pick, self.is_earlier = None, bool(self.suggestions)
+        self.pick, self.earlier = None, set(self.suggestions)
 
     def take_records(self, records: LRRecords) -> None:
         """Replace the suggestions by those of a new range test; earlier probes belong to another curve."""
-        self.suggestions, self.is_earlier = records.suggestions(), False
+        self.suggestions, self.earlier = records.suggestions(), set()
         if self.rule not in self.suggestions:
             self.rule = DEFAULT_RULE
 
@@ -87,6 +92,7 @@ class Selection:
         if suggestion.lr is None and (not evidence.runs or evidence.runs[-1].stop_reason == "interrupted"):
             return False
         self.suggestions = {**self.suggestions, PROBE_RULE: suggestion}
+        self.earlier.discard(PROBE_RULE)
         self.rule = PROBE_RULE
         if suggestion.lr is not None:
             self.pick = None

@@ -113,7 +113,7 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         self.cells_thread = CellsThread()
         self.sweep = given.sweep
         self._screen = Screen(self, given.sweep, smoothing, given.rates)
-        self.runner: Runner[Job] = Runner(self.lock, self._screen.show, self._screen.end, Inbox(lambda: self.model_id))
+        self.runner: Runner[Job] = Runner(self.lock, self._screen.show, self._screen.end, Inbox(self))
         shown = {"variable": variable, "smoothing": smoothing, "max_probe_steps": max_probe_steps}
         super().__init__(figure=self._screen.chart.figure, **shown, **given.traits())
         self.is_open = True
@@ -182,7 +182,10 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until no test is running; False after `timeout` seconds. An interrupt ends only the waiting."""
-        return self.runner.wait(timeout)
+        has_ended = self.runner.wait(timeout)
+        if has_ended:
+            self._screen.keep()  # tools that execute notebooks may miss what the run's own thread told an output
+        return has_ended
 
     def copy_to_notebook(self) -> float:
         """Assign the selected rate, as it is shown, to the notebook variable named by `variable`, and return it.
@@ -190,7 +193,8 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         Raises:
             NotebookError: there is no rate yet, no notebook, or the variable holds something other than a number.
         """
-        lr = self._screen.selection.need_as_shown("copy")
+        with self.lock:
+            lr = self._screen.selection.need_as_shown("copy")
         put(self.variable, lr)
         self.say("good", words.copied(self.variable, lr))
         return lr
@@ -220,14 +224,11 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
 
     def to_html(self, path: str | Path) -> None:
         """Write the result as one HTML file that works offline: the chart as a picture, every rule's rate, the code."""
-        with self.lock:
-            text = self._screen.page()
-        Path(path).write_text(text, encoding="utf-8")
+        self._screen.write_page(Path(path))
 
     def draw(self) -> None:
         """Send pictures of the chart from now on, to a page that cannot show the live one."""
-        self._screen.sends_pictures = True
-        self._screen.refresh()
+        self._screen.send_pictures()
 
     def code(self, lr: float) -> str:
         """Return the script for *Copy code*."""
@@ -278,8 +279,6 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
                 self.sweep = Sweep(self.start_lr, self.end_lr, self.num_steps, self.sweep.schedule)
             self._screen.change(change["name"], change["new"])
 
-    # The browser, and places where no widget can be shown.
-
     def say(self, kind: Kind, text: str) -> None:
         """Show a sentence in the status line."""
         self._screen.say(kind, text)
@@ -297,4 +296,4 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         return words.summary(self.sweep, self.repeats, self.status, self.selected_lr, self.suggestion)
 
     def _ipython_display_(self) -> None:
-        self._screen.outputs.show(self.model_id if self.is_open else None, self._screen.stored())
+        self._screen.display(self.model_id if self.is_open else None)

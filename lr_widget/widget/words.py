@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..suggest import Suggestion
     from .kernel import Host, Run
 
+_MAX_TITLE = 300  # characters of an error, where a notebook keeps them
 _UNTOUCHED = "Model and optimizer are as before."
 
 
@@ -207,16 +208,29 @@ def earlier(reason: str) -> str:
     return f"This is the suggestion of an earlier run. {reason}"
 
 
-def result(lr: float | None, suggestion: Suggestion | None, failure: Failure | None) -> str:
-    """Say the result in one sentence or two, for a page that shows the chart as a picture."""
-    said = f"The last run failed: {sentence(failure['title'])} " if failure else ""
-    reason = "" if suggestion is None else suggestion.reason
-    if lr is None:
-        return f"{said}No rate: {reason}" if reason else said.strip() or "The range test has not been run yet."
-    if suggestion is None or suggestion.lr != lr:
-        return f"{said}Picked learning rate: {pick(lr)}. {reason}".strip()
-    around = range_text(suggestion)
-    return f"{said}Suggested learning rate: {rate(lr)}{f' ({around})' if around else ''}. {reason}"
+def result(
+    picked: float | None, suggestion: Suggestion | None, failure: Failure | None, *, is_earlier: bool, is_running: bool
+) -> str:
+    """Say the result in a few sentences, for a page that shows the chart as a picture.
+
+    Args:
+        picked, suggestion: the user's own rate and the suggestion of the chosen rule, each None where there is none.
+        failure: the error of the latest run, or None.
+        is_earlier: the suggestion is not of the run that is shown.
+        is_running: a run is in progress.
+    """
+    said = ["A run is in progress."] if is_running else []
+    if failure is not None:
+        said.append(sentence(f"The last run failed: {failure['title'].splitlines()[0][:_MAX_TITLE]}"))
+    if picked is not None:
+        said.append(f"Picked learning rate: {pick(picked)}.")
+    if suggestion is None:
+        return " ".join(said) or "The range test has not been run yet."
+    reason = earlier(suggestion.reason) if is_earlier else suggestion.reason
+    if suggestion.lr is None:
+        return " ".join([*said, f"No rate is suggested: {reason}"])
+    around = f" ({range_text(suggestion)})" if range_text(suggestion) else ""
+    return " ".join([*said, f"Suggested learning rate: {rate(suggestion.lr)}{around}.", reason])
 
 
 def summary(sweep: Sweep, repeats: int, status: str, lr: float | None, suggestion: Suggestion | None) -> str:
@@ -227,5 +241,5 @@ def summary(sweep: Sweep, repeats: int, status: str, lr: float | None, suggestio
     if lr is None:
         return f"LRFinderWidget({test}{f'; no suggestion: {suggestion.reason}' if suggestion else ''})"
     if suggestion is None or suggestion.lr != lr:
-        return f"LRFinderWidget({test}; picked lr = {rate(lr)})"
+        return f"LRFinderWidget({test}; picked lr = {pick(lr)})"
     return f"LRFinderWidget({test}; suggested lr = {rate(lr)}: {suggestion.reason})"

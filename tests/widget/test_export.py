@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_the_kept_result_follows_picks_probes_and_failures(
     widget.run()
     click(widget, "set", name="selected_lr", value="3.25e-3")
     assert "Picked learning rate: 3.25e-03." in kept[-1]["text/html"]
-    assert "your pick 3.2e-03" in picture_in(kept[-1]["text/html"])
+    assert "your pick 3.25e-03" in picture_in(kept[-1]["text/html"])
     widget.probe()
     assert widget.evidence.suggestion.reason.split(",")[0] in kept[-1]["text/html"]
 
@@ -62,6 +63,53 @@ def test_the_kept_result_follows_picks_probes_and_failures(
     with pytest.raises(RuntimeError, match="memory"):
         widget.run()
     assert "The last run failed: RuntimeError: no &lt;b&gt;memory&lt;/b&gt;." in kept[-1]["text/html"]
+    assert "This is the suggestion of an earlier run." in kept[-1]["text/html"]
+
+
+def test_the_kept_result_has_a_bound(make_widget: Make, training: Training, kept: list[dict[str, str]]) -> None:
+    """An error can be as long as a state dict has names, and hold what is no UTF-8."""
+    widget = make_widget(num_steps=30)
+    widget.run()
+
+    def fail(step: int) -> None:
+        raise RuntimeError("\udcff" + "missing key, " * 20_000)
+
+    training.at_step = fail
+    with pytest.raises(RuntimeError, match="missing key"):
+        widget.run()
+    assert len(kept[-1]["text/html"]) < 60_000
+    assert "This is the suggestion of an earlier run." in kept[-1]["text/html"]
+
+
+def test_a_page_is_plain_text_where_users_text_is(make_widget: Make, tmp_path: Path) -> None:
+    """Markup in a reason or in the script stays text, and an error that is no UTF-8 is written all the same."""
+    widget = make_widget(num_steps=30)
+    widget.run()
+    screen = widget._screen
+    screen.selection.suggestions["auto"] = replace(widget.suggestion, reason="<script>1</script>")
+    screen._failure = {"title": "<i>\udcff", "where": "", "hint": "", "traceback": ""}
+    widget._arguments.script = lambda *_: "<b>code</b>"
+    widget.to_html(tmp_path / "a.html")
+    text = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert not re.findall("<script|<i>|<b>", text)
+    assert "&lt;b&gt;code&lt;/b&gt;" in text
+
+
+def test_a_page_written_in_a_run_says_so(make_widget: Make, tmp_path: Path) -> None:
+    """The old suggestion is not taken for that of the new curve."""
+    widget = make_widget(num_steps=20)
+    widget.run()
+    texts: list[str] = []
+
+    def write(change: object) -> None:
+        if widget.status == "running" and not texts:
+            widget.to_html(tmp_path / "a.html")
+            texts.append((tmp_path / "a.html").read_text(encoding="utf-8"))
+
+    widget.observe(write, "view_state")
+    widget.run()
+    assert "A run is in progress." in texts[0]
+    assert "This is the suggestion of an earlier run." in texts[0]
 
 
 def test_the_stored_part_has_the_class_by_which_the_view_hides_it(

@@ -95,3 +95,19 @@ def test_picking_and_choosing_a_rule(make_widget: Make) -> None:
     assert (widget.selected_lr, widget.view_state["is_picked"]) == (suggested, False)
     widget.selected_lr = 5e-3
     assert widget.view_state["selected"] == "5.0e-03"
+
+
+def test_probes_after_a_failed_test_are_of_now_and_the_other_rules_are_not() -> None:
+    """Their suggestions stay those of the earlier test."""
+    selection = Selection()
+    selection.begin()
+    assert not selection.is_earlier
+    selection.take_records(records(1e-2))
+    selection.begin()
+    assert selection.is_earlier
+    assert selection.take_evidence(evidence(1.0, 2.0))
+    assert (selection.rule, selection.is_earlier) == ("probe", False)
+    selection.rule = "auto"
+    assert selection.is_earlier
+    selection.take_records(records(1e-2))
+    assert not selection.is_earlier

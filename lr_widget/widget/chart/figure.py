@@ -9,6 +9,7 @@ import bqplot
 import numpy as np
 from ipywidgets import Layout
 
+from .. import words
 from .look import (
     EARLIER_COLOR,
     EARLIER_OPACITY,
@@ -25,7 +26,7 @@ from .look import (
 from .points import Array, band, loss_limits, loss_ticks, lr_ticks, thin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .points import Curve, Probe
 
@@ -63,8 +64,8 @@ class Chart:
         self._probes_cut = self._dots(EARLIER_COLOR, "cross")
         self._probes = self._dots(PROBE_COLOR, "circle")
         scales = {"x": self._x, "y": self._unit}
-        self._suggestion = _Marker(scales, "suggested", SUGGESTION_COLOR, "dashed", label_height=0.95)
-        self._pick = _Marker(scales, "your pick", PICK_COLOR, "solid", label_height=0.86)
+        self._suggestion = _Marker(scales, "suggested", words.rate, SUGGESTION_COLOR, "dashed", label_height=0.95)
+        self._pick = _Marker(scales, "your pick", words.pick, PICK_COLOR, "solid", label_height=0.86)
         self.figure = self._make_figure()
         self.show_bounds(low, high)
 
@@ -204,9 +205,15 @@ class _Marker:
     """A vertical line at a rate, with a label."""
 
     def __init__(
-        self, scales: dict[str, bqplot.Scale], what: str, color: str, line_style: str, label_height: float
+        self,
+        scales: dict[str, bqplot.Scale],
+        what: str,
+        write: Callable[[float], str],
+        color: str,
+        line_style: str,
+        label_height: float,
     ) -> None:
-        self._what = what
+        self._what, self._write = what, write
         self._label_height = label_height
         empty = {"x": np.array([]), "y": np.array([])}
         self._line = bqplot.Lines(
@@ -224,7 +231,7 @@ class _Marker:
             self._line.x, self._line.y = x, np.array([0.0, 1.0][: len(x)])
         with self._label.hold_sync():
             self._label.x, self._label.y = x[:1], np.array([self._label_height][: len(x)])
-            self._label.text = [] if lr is None else [f"{self._what} {lr:.1e}"]
+            self._label.text = [] if lr is None else [f"{self._what} {self._write(lr)}"]
             if lr is not None:
                 low, high = np.log(bounds)
                 is_right = (np.log(lr) - low) / (high - low) > LABEL_ROOM

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from .. import words
 from .look import (
     EARLIER_COLOR,
     EARLIER_OPACITY,
@@ -60,7 +61,7 @@ def picture(scene: Scene) -> str:
         An SVG document of some 10 to 30 KB.
     """
     low, high = scene.bounds
-    probes = [probe for probe in scene.probes if low <= probe.lr <= high]
+    probes = [probe for probe in scene.probes if low <= probe.lr <= high and math.isfinite(probe.loss)]
     curves = [curve[1:] for curve in (scene.current, *scene.earlier, *scene.repeats)]
     limits = loss_limits(curves, probes)
     axes = _Axes(scene.bounds, limits or (0.0, 1.0))
@@ -118,7 +119,7 @@ def _ground(axes: _Axes, *, has_losses: bool) -> str:
     for lr in lr_ticks(*axes.bounds):
         x = f"{axes.x(lr):.1f}"
         parts.append(f"<line x1='{x}' x2='{x}' y1='{_TOP}' y2='{_BOTTOM}' stroke='{_GRID}'/>")
-        parts.append(_text(x, _BOTTOM + 17, f"{lr:.0e}".replace("e-0", "e-").replace("e+0", "e+"), "middle"))
+        parts.append(_text(x, _BOTTOM + 17, _tick(lr), "middle"))
     for loss in loss_ticks(*axes.limits) if has_losses else ():
         y = f"{axes.y(loss):.1f}"
         parts.append(f"<line x1='{_LEFT}' x2='{_RIGHT}' y1='{y}' y2='{y}' stroke='{_GRID}'/>")
@@ -129,6 +130,12 @@ def _ground(axes: _Axes, *, has_losses: bool) -> str:
     turned = f"transform='rotate(-90 16 {middle:g})'"
     parts.append(f"<text x='16' y='{middle:g}' text-anchor='middle' fill='{_INK}' {turned}>loss</text>")
     return "".join(parts)
+
+
+def _tick(lr: float) -> str:
+    """Write the rate of a tick: `1e-6`, and with more digits where it is no round one."""
+    text = f"{lr:.0e}" if float(f"{lr:.0e}") == lr else words.pick(lr)
+    return text.replace("e-0", "e-").replace("e+0", "e+")
 
 
 def _range(axes: _Axes, suggestion: Suggestion) -> list[str]:
@@ -162,9 +169,9 @@ def _marks(axes: _Axes, scene: Scene) -> str:
     suggested = None if scene.suggestion is None else scene.suggestion.lr
     low, high = axes.bounds
     parts = []
-    for lr, what, color, dash, y in (
-        (suggested, "suggested", SUGGESTION_COLOR, "6 4", _TOP + 14),
-        (scene.pick, "your pick", PICK_COLOR, "none", _TOP + 34),
+    for lr, what, write, color, dash, y in (
+        (suggested, "suggested", words.rate, SUGGESTION_COLOR, "6 4", _TOP + 14),
+        (scene.pick, "your pick", words.pick, PICK_COLOR, "none", _TOP + 34),
     ):
         if lr is None or not low <= lr <= high:
             continue
@@ -172,7 +179,7 @@ def _marks(axes: _Axes, scene: Scene) -> str:
         stroke = f"stroke='{color}' stroke-width='2' stroke-dasharray='{dash}'"
         parts.append(f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{_TOP}' y2='{_BOTTOM}' {stroke}/>")
         is_right = axes.share(lr) > LABEL_ROOM
-        text, anchor = f"{what} {lr:.1e}", "end" if is_right else "start"
+        text, anchor = f"{what} {write(lr)}", "end" if is_right else "start"
         parts.append(_text(x + (-6 if is_right else 6), y, text, anchor, _LABEL_COLORS[color], "font-weight='bold'"))
     return "".join(parts)
 

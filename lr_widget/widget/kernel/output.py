@@ -6,6 +6,7 @@ the page draw the view anew; and a page that finds no widget would have only an 
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
 _TITLE = "Learning-rate range test"  # stands above the stored part where the view cannot be shown
-_MAX_OUTPUTS = 8  # the latest that are kept up to date; a cell that is run again leaves its old output behind
+_MAX_OUTPUTS = 3  # the latest that are kept up to date; a cell that is run again leaves its old output behind
 
 
 class Outputs:
@@ -34,7 +35,10 @@ class Outputs:
         """
         from IPython.display import display
 
-        if model_id is not None and hasattr(hosts.shell(), "kernel"):  # a terminal has no place for a view
+        if not hasattr(hosts.shell(), "kernel"):  # a terminal has no place for a view, and prints every update
+            display(dict(stored), raw=True)
+            return
+        if model_id is not None:
             # To display it, and to no result of a cell, Colab adds where its page finds its widget manager.
             view = {"version_major": 2, "version_minor": 0, "model_id": model_id}
             display({_VIEW: view, "text/plain": _TITLE}, raw=True)
@@ -43,4 +47,5 @@ class Outputs:
     def update(self, stored: Mapping[str, str]) -> None:
         """Replace what the notebook keeps, in place."""
         for handle in self._handles:
-            handle.update(dict(stored), raw=True)
+            with contextlib.suppress(Exception):  # a copy that cannot be kept is no error of the run
+                handle.update(dict(stored), raw=True)

@@ -166,7 +166,7 @@ def test_a_deaf_run_has_no_buttons_and_says_what_to_press(monkeypatch: pytest.Mo
 
 def test_a_suggestion_of_an_earlier_run_says_so() -> None:
     """After a run that failed, it is still on the screen."""
-    selection = Selection({"auto": SUGGESTED}, is_earlier=True)
+    selection = Selection({"auto": SUGGESTED}, earlier={"auto"})
     assert (
         view(selection=selection)["suggestion"]["reason"] == "This is the suggestion of an earlier run. Steepest fall."
     )

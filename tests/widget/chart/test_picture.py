@@ -54,6 +54,8 @@ def test_the_curve_goes_from_edge_to_edge_over_named_ticks() -> None:
     assert [raw[0, 0], raw[-1, 0], smoothed[0, 0]] == pytest.approx([64, 740, 64], abs=0.2)
     assert len(raw) == len(smoothed) == 100
     assert set(texts(root)) >= {"1e-6", "1e-5", "1e-1", "1e+0", "1e+1", "learning rate", "loss", "raw loss", "smoothed"}
+    [clipped] = [group for group in root.iter(f"{SVG}g") if group.get("clip-path")]
+    assert len(list(clipped.iter(f"{SVG}polyline"))) == 2  # an exploding tail ends at the edge of the plot area
     assert raw[50, 1] > raw[0, 1]  # a lower loss is further down
 
 

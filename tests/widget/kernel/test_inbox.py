@@ -100,6 +100,44 @@ def test_a_message_with_a_wrong_signature_is_dropped(kernel: LiveKernel, ids: li
     assert kernel.end(cell) == "stopped True\n"
 
 
+def test_an_interrupt_while_messages_wait_loses_none_of_them(kernel: LiveKernel, ids: list[str]) -> None:
+    """A Ctrl-C that comes while one is handled waits for the others: the cell behind it and all later ones run."""
+    widget, slider = ids
+    kernel.run("import os, signal; widget.observe(lambda change: os.kill(os.getpid(), signal.SIGINT), 'smoothing')")
+    cell = kernel.begin("records = widget.run(); print(records.stop_reason)")
+    kernel.wait_for(is_at_step(3))
+    kernel.click(widget, command="set", name="smoothing", value=0.5)
+    kernel.send(slider, {"method": "update", "state": {"value": 7}, "buffer_paths": []})
+    later = kernel.begin("print('second')")
+    assert kernel.end(cell).strip() == "interrupted"
+    assert kernel.end(later).strip() == "second"
+    assert kernel.run("print(slider.value)").strip() == "7"
+
+
+def test_a_widget_that_is_closed_in_its_own_run_leaves_the_messages_to_the_kernel(
+    kernel: LiveKernel, ids: list[str]
+) -> None:
+    """The run ends without an error, and what waits for others arrives."""
+    widget, slider = ids
+    kernel.run("widget.observe(lambda change: widget.close(), 'repeats')")
+    cell = kernel.begin("records = widget.run(); print(records.stop_reason)")
+    kernel.wait_for(is_at_step(3))
+    kernel.click(widget, command="set", name="repeats", value=2)
+    kernel.send(slider, {"method": "update", "state": {"value": 7}, "buffer_paths": []})
+    assert kernel.end(cell).strip() == "stopped"
+    assert kernel.run("print(slider.value)").strip() == "7"
+
+
+def test_a_click_in_a_run_is_no_end_of_the_cell(kernel: LiveKernel, ids: list[str]) -> None:
+    """Hooks that IPython calls after a cell, such as the one that closes figures, are not called for it."""
+    widget, _ = ids
+    kernel.run("ends = []; get_ipython().events.register('post_execute', lambda: ends.append(widget.status))")
+    cell = kernel.begin("del ends[:]; records = widget.run(); print(records.stop_reason, ends)")
+    kernel.wait_for(is_at_step(3))
+    kernel.click(widget, command="stop", run_id=1)
+    assert kernel.end(cell).strip() == "stopped []"
+
+
 class Stream:
     """A stream of a kernel with some messages that wait, and a note of those that it got back."""
 
@@ -127,9 +165,9 @@ def test_what_is_no_message_of_the_protocol_goes_the_kernels_way(monkeypatch: py
     """Like ipykernel's note to itself after an error, which is one word, and like a message cut short."""
     notes = [[zmq.Frame(b"stop aborting")], [zmq.Frame(b"<IDS|MSG>"), zmq.Frame(b"signature")]]
     stream = Stream(*notes)
-    kernel = SimpleNamespace(shell_stream=stream, comm_manager=None, session=Session(key=b"secret"))
+    kernel = SimpleNamespace(shell_stream=stream, session=Session(key=b"secret"))
     monkeypatch.setattr(hosts, "shell", lambda: SimpleNamespace(kernel=kernel, user_ns={}))
-    read = Inbox(lambda: "1").reader()
+    read = Inbox(SimpleNamespace(comm=SimpleNamespace(comm_id="1"))).reader()
     assert read is not None
     read()
     assert stream.got_back == notes
@@ -140,11 +178,11 @@ def test_what_is_no_message_of_the_protocol_goes_the_kernels_way(monkeypatch: py
     [
         None,
         SimpleNamespace(),
-        SimpleNamespace(shell_stream=object(), comm_manager=None),
-        SimpleNamespace(shell_channel_thread=SimpleNamespace(manager=object()), comm_manager=None),
+        SimpleNamespace(shell_stream=object()),
+        SimpleNamespace(shell_channel_thread=SimpleNamespace(manager=object())),
     ],
 )
 def test_an_unknown_kernel_cannot_be_read(monkeypatch: pytest.MonkeyPatch, kernel: Any) -> None:
     """Its runs are deaf, and say so."""
     monkeypatch.setattr(hosts, "shell", lambda: SimpleNamespace(kernel=kernel, user_ns={}))
-    assert Inbox(lambda: "1").reader() is None
+    assert Inbox(SimpleNamespace(comm=None)).reader() is None

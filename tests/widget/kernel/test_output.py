@@ -55,14 +55,30 @@ def test_every_output_is_updated_and_old_ones_are_forgotten(published: list[Any]
     names = [name for name, _ in published if name]
     del published[:]
     outputs.update({"text/plain": "done"})
-    assert [name for name, _ in published] == names[-8:]
+    assert [name for name, _ in published] == names[-3:]
 
 
 def test_a_closed_widget_and_a_terminal_show_the_words_alone(
     published: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There is no view to show."""
+    """There is no view to show; a terminal would print every update, so it gets none."""
     Outputs().show(None, {"text/plain": "closed"})
     monkeypatch.setattr(hosts, "shell", SimpleNamespace)
-    Outputs().show("abc", {"text/plain": "idle"})
+    in_terminal = Outputs()
+    in_terminal.show("abc", {"text/plain": "idle"})
+    in_terminal.update({"text/plain": "done"})
     assert [data for _, data in published] == [{"text/plain": "closed"}, {"text/plain": "idle"}]
+
+
+def test_a_copy_that_cannot_be_kept_is_no_error(monkeypatch: pytest.MonkeyPatch, published: list[Any]) -> None:
+    """The run whose end it is about has its records all the same."""
+    outputs = Outputs()
+    outputs.show("abc", {"text/plain": "idle"})
+    [handle] = outputs._handles
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("no connection")
+
+    monkeypatch.setattr(handle, "update", fail)
+    outputs.update({"text/plain": "done"})
+    assert len(published) == 2
