@@ -152,6 +152,7 @@ class Screen:
         selection = self.selection
         if name == "smoothing":
             self.chart.smooth(value)
+            self.refresh()  # of the picture, where one is sent
         elif name == "variable":
             self._owner.view_state = {**self._owner.view_state, "code": self._code()}
         elif name == "rule" and not (self._is_mirroring and value == selection.rule):

@@ -97,4 +97,10 @@ def test_the_picture_grows_and_ends_with_the_suggestion(page: Page, request: pyt
         ".includes(`suggested ${rate}`)",
         arg=rate,
     )
+    if not is_in_cell:
+        widget.locator('[data-ref="start"]').click()
+        note.filter(has_text="Running").wait_for()
+        page.wait_for_timeout(1500)
+        widget.locator('[data-ref="stop"]').click()
+        note.filter(has_text="Stopped at step").wait_for()
     assert "This page cannot show the live chart." in widget.locator('[data-ref="chart"]').inner_text()

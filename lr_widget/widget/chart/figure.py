@@ -10,19 +10,7 @@ import numpy as np
 from ipywidgets import Layout
 
 from .. import words
-from .look import (
-    EARLIER_COLOR,
-    EARLIER_OPACITY,
-    HEIGHT_PX,
-    LABEL_ROOM,
-    LOSS_COLOR,
-    MARGIN_PX,
-    MAX_EARLIER_RUNS,
-    PICK_COLOR,
-    PROBE_COLOR,
-    RAW_OPACITY,
-    SUGGESTION_COLOR,
-)
+from . import look
 from .points import Array, band, loss_limits, loss_ticks, lr_ticks, thin
 
 if TYPE_CHECKING:
@@ -56,16 +44,18 @@ class Chart:
         )
         # Not among the arguments: bqplot 0.13 has it as a property, 0.12 as a trait that the side does not set.
         self._y_axis.orientation = "vertical"
-        self._earlier = [self._line(EARLIER_COLOR, 1.2, EARLIER_OPACITY) for _ in range(MAX_EARLIER_RUNS)]
-        self._repeats = self._area(LOSS_COLOR, 0.22, fill="between", y_scale=self._y)
-        self._raw = self._line(LOSS_COLOR, 1.2, RAW_OPACITY)
-        self._smoothed = self._line(LOSS_COLOR, 2.6, 1.0)
-        self._range = self._area(SUGGESTION_COLOR, 0.13, fill="bottom", y_scale=self._unit)
-        self._probes_cut = self._dots(EARLIER_COLOR, "cross")
-        self._probes = self._dots(PROBE_COLOR, "circle")
+        self._earlier = [
+            self._line(look.EARLIER_COLOR, 1.2, look.EARLIER_OPACITY) for _ in range(look.MAX_EARLIER_RUNS)
+        ]
+        self._repeats = self._area(look.LOSS_COLOR, 0.22, fill="between", y_scale=self._y)
+        self._raw = self._line(look.LOSS_COLOR, 1.2, look.RAW_OPACITY)
+        self._smoothed = self._line(look.LOSS_COLOR, 2.6, 1.0)
+        self._range = self._area(look.SUGGESTION_COLOR, 0.13, fill="bottom", y_scale=self._unit)
+        self._probes_cut = self._dots(look.EARLIER_COLOR, "cross")
+        self._probes = self._dots(look.PROBE_COLOR, "circle")
         scales = {"x": self._x, "y": self._unit}
-        self._suggestion = _Marker(scales, "suggested", words.rate, SUGGESTION_COLOR, "dashed", label_height=0.95)
-        self._pick = _Marker(scales, "your pick", words.pick, PICK_COLOR, "solid", label_height=0.86)
+        self._suggestion = _Marker(scales, "suggested", words.rate, look.SUGGESTION_COLOR, "dashed", label_height=0.95)
+        self._pick = _Marker(scales, "your pick", words.pick, look.PICK_COLOR, "solid", label_height=0.86)
         self.figure = self._make_figure()
         self.show_bounds(low, high)
 
@@ -85,9 +75,9 @@ class Chart:
             axes=[self._x_axis, self._y_axis],
             scale_x=bqplot.LinearScale(min=0.0, max=1.0, allow_padding=False),
             scale_y=self._unit,
-            fig_margin=dict(MARGIN_PX),
+            fig_margin=dict(look.MARGIN_PX),
             padding_y=0.0,
-            layout=Layout(width="100%", height=f"{HEIGHT_PX}px", min_width="0"),
+            layout=Layout(width="100%", height=f"{look.HEIGHT_PX}px", min_width="0"),
         )
         if figure.has_trait("display_toolbar"):  # bqplot 0.13; its PanZoom would fight the limits set here
             figure.display_toolbar = False
@@ -114,9 +104,11 @@ class Chart:
         self._draw(self._smoothed, lrs, smoothed)
 
     def show_earlier(self, earlier: Sequence[Curve]) -> None:
-        """Draw up to `MAX_EARLIER_RUNS` earlier curves, thin."""
+        """Draw up to `look.MAX_EARLIER_RUNS` earlier curves, thin."""
         nothing = (np.array([]), np.array([]), np.array([]))
-        for mark, (lrs, _, smoothed) in zip(self._earlier, [*earlier, *[nothing] * MAX_EARLIER_RUNS], strict=False):
+        for mark, (lrs, _, smoothed) in zip(
+            self._earlier, [*earlier, *[nothing] * look.MAX_EARLIER_RUNS], strict=False
+        ):
             self._draw(mark, lrs, smoothed)
 
     def show_repeats(self, curves: Sequence[Curve]) -> None:
@@ -234,6 +226,6 @@ class _Marker:
             self._label.text = [] if lr is None else [f"{self._what} {self._write(lr)}"]
             if lr is not None:
                 low, high = np.log(bounds)
-                is_right = (np.log(lr) - low) / (high - low) > LABEL_ROOM
+                is_right = (np.log(lr) - low) / (high - low) > look.LABEL_ROOM
                 self._label.align = "end" if is_right else "start"
                 self._label.x_offset = -6 if is_right else 6

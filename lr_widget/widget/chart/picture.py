@@ -9,18 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .. import words
-from .look import (
-    EARLIER_COLOR,
-    EARLIER_OPACITY,
-    HEIGHT_PX,
-    LABEL_ROOM,
-    LOSS_COLOR,
-    MARGIN_PX,
-    PICK_COLOR,
-    PROBE_COLOR,
-    RAW_OPACITY,
-    SUGGESTION_COLOR,
-)
+from . import look
 from .points import band, loss_limits, loss_ticks, lr_ticks, thin
 
 if TYPE_CHECKING:
@@ -31,15 +20,18 @@ if TYPE_CHECKING:
 
 WIDTH_PX = 760
 _LEGEND_PX = 22  # above the plot area
-_TOP, _BOTTOM = MARGIN_PX["top"] + _LEGEND_PX, HEIGHT_PX + _LEGEND_PX - MARGIN_PX["bottom"]
-_LEFT, _RIGHT = MARGIN_PX["left"], WIDTH_PX - MARGIN_PX["right"]
+_TOP, _BOTTOM = look.MARGIN_PX["top"] + _LEGEND_PX, look.HEIGHT_PX + _LEGEND_PX - look.MARGIN_PX["bottom"]
+_LEFT, _RIGHT = look.MARGIN_PX["left"], WIDTH_PX - look.MARGIN_PX["right"]
 _MAX_POINTS, _MAX_EARLIER_POINTS = 300, 120  # keep a picture below 60 KB in the notebook
 _FONT = "font-family='system-ui,-apple-system,Segoe UI,Roboto,sans-serif' font-size='12'"
 _INK, _GRID, _FRAME = "#4a4a4a", "#e3e3e3", "#8a8a8a"
-_RAW = (LOSS_COLOR, 1.2, RAW_OPACITY)  # colour, width and opacity of a line
-_SMOOTHED = (LOSS_COLOR, 2.6, 1.0)
-_EARLIER = (EARLIER_COLOR, 1.2, EARLIER_OPACITY)
-_LABEL_COLORS = {SUGGESTION_COLOR: "#9c4f00", PICK_COLOR: "#8a2fad"}  # text on white needs more contrast than a line
+_RAW = (look.LOSS_COLOR, 1.2, look.RAW_OPACITY)  # colour, width and opacity of a line
+_SMOOTHED = (look.LOSS_COLOR, 2.6, 1.0)
+_EARLIER = (look.EARLIER_COLOR, 1.2, look.EARLIER_OPACITY)
+_LABEL_COLORS = {
+    look.SUGGESTION_COLOR: "#9c4f00",
+    look.PICK_COLOR: "#8a2fad",
+}  # text on white needs more contrast than a line
 
 
 class Scene(NamedTuple):
@@ -71,7 +63,7 @@ def picture(scene: Scene) -> str:
     x, low_and_high = band([(lrs, smoothed) for lrs, _, smoothed in scene.repeats], _MAX_EARLIER_POINTS)
     if len(x):
         outline = axes.points(np.concatenate([x, x[::-1]]), np.concatenate([low_and_high[0], low_and_high[1][::-1]]))
-        parts.append(f"<polygon points='{outline}' fill='{LOSS_COLOR}' fill-opacity='0.22'/>")
+        parts.append(f"<polygon points='{outline}' fill='{look.LOSS_COLOR}' fill-opacity='0.22'/>")
     parts += [_line(axes, lrs, smoothed, _EARLIER, _MAX_EARLIER_POINTS) for lrs, _, smoothed in scene.earlier]
     lrs, raw, smoothed = scene.current
     parts += [_line(axes, lrs, raw, _RAW), _line(axes, lrs, smoothed, _SMOOTHED)]
@@ -104,7 +96,7 @@ class _Axes:
 
 
 def _document(content: str) -> str:
-    width, height = WIDTH_PX, HEIGHT_PX + _LEGEND_PX
+    width, height = WIDTH_PX, look.HEIGHT_PX + _LEGEND_PX
     frame = f"x='{_LEFT}' y='{_TOP}' width='{_RIGHT - _LEFT}' height='{_BOTTOM - _TOP}'"
     size = f"viewBox='0 0 {width} {height}' width='{width}' height='{height}'"
     return (
@@ -143,16 +135,18 @@ def _range(axes: _Axes, suggestion: Suggestion) -> list[str]:
         return []
     left, right = axes.x(suggestion.low), axes.x(suggestion.high)
     size = f"x='{left:.1f}' y='{_TOP}' width='{right - left:.1f}' height='{_BOTTOM - _TOP}'"
-    return [f"<rect {size} fill='{SUGGESTION_COLOR}' fill-opacity='0.13'/>"]
+    return [f"<rect {size} fill='{look.SUGGESTION_COLOR}' fill-opacity='0.13'/>"]
 
 
-def _line(axes: _Axes, lrs: Array, losses: Array, look: tuple[str, float, float], max_points: int = _MAX_POINTS) -> str:
+def _line(
+    axes: _Axes, lrs: Array, losses: Array, style: tuple[str, float, float], max_points: int = _MAX_POINTS
+) -> str:
     points = axes.points(*thin(lrs, losses, max_points))
-    return f"<polyline points='{points}' fill='none' {_stroke(look)} stroke-linejoin='round'/>"
+    return f"<polyline points='{points}' fill='none' {_stroke(style)} stroke-linejoin='round'/>"
 
 
-def _stroke(look: tuple[str, float, float]) -> str:
-    color, width, opacity = look
+def _stroke(style: tuple[str, float, float]) -> str:
+    color, width, opacity = style
     return f"stroke='{color}' stroke-width='{width}' stroke-opacity='{opacity}'"
 
 
@@ -160,8 +154,8 @@ def _dot(axes: _Axes, probe: Probe) -> str:
     low, high = axes.limits
     x, y = axes.x(probe.lr), axes.y(min(max(probe.loss, low), high))
     if probe.is_complete:
-        return f"<circle cx='{x:.1f}' cy='{y:.1f}' r='4.5' fill='{PROBE_COLOR}'/>"
-    return f"<path d='M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8' stroke='{EARLIER_COLOR}' stroke-width='2'/>"
+        return f"<circle cx='{x:.1f}' cy='{y:.1f}' r='4.5' fill='{look.PROBE_COLOR}'/>"
+    return f"<path d='M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8' stroke='{look.EARLIER_COLOR}' stroke-width='2'/>"
 
 
 def _marks(axes: _Axes, scene: Scene) -> str:
@@ -170,15 +164,15 @@ def _marks(axes: _Axes, scene: Scene) -> str:
     low, high = axes.bounds
     parts = []
     for lr, what, write, color, dash, y in (
-        (suggested, "suggested", words.rate, SUGGESTION_COLOR, "6 4", _TOP + 14),
-        (scene.pick, "your pick", words.pick, PICK_COLOR, "none", _TOP + 34),
+        (suggested, "suggested", words.rate, look.SUGGESTION_COLOR, "6 4", _TOP + 14),
+        (scene.pick, "your pick", words.pick, look.PICK_COLOR, "none", _TOP + 34),
     ):
         if lr is None or not low <= lr <= high:
             continue
         x = axes.x(lr)
         stroke = f"stroke='{color}' stroke-width='2' stroke-dasharray='{dash}'"
         parts.append(f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{_TOP}' y2='{_BOTTOM}' {stroke}/>")
-        is_right = axes.share(lr) > LABEL_ROOM
+        is_right = axes.share(lr) > look.LABEL_ROOM
         text, anchor = f"{what} {write(lr)}", "end" if is_right else "start"
         parts.append(_text(x + (-6 if is_right else 6), y, text, anchor, _LABEL_COLORS[color], "font-weight='bold'"))
     return "".join(parts)
@@ -192,11 +186,11 @@ def _legend(scene: Scene, *, has_probes: bool) -> str:
     if scene.earlier:
         entries.append(("earlier runs", _EARLIER))
     if has_probes:
-        entries.append(("short trainings", (PROBE_COLOR, 6.0, 1.0)))
+        entries.append(("short trainings", (look.PROBE_COLOR, 6.0, 1.0)))
     parts, x, y = [], _LEFT, _TOP - 14
-    for name, look in entries:
+    for name, style in entries:
         parts.append(
-            f"<line x1='{x}' x2='{x + 18}' y1='{y}' y2='{y}' {_stroke(look)}/>" + _text(x + 24, y + 4, name, "start")
+            f"<line x1='{x}' x2='{x + 18}' y1='{y}' y2='{y}' {_stroke(style)}/>" + _text(x + 24, y + 4, name, "start")
         )
         x += 44 + 7 * len(name)
     return "".join(parts)
