@@ -96,6 +96,16 @@ class Notebook(WidgetPage):
         """Execute a command of JupyterLab without waiting for its end."""
         self.page.evaluate("name => { window.jupyterapp.commands.execute(name); }", name)
 
+    def save(self) -> None:
+        """Write the notebook's file."""
+        self.command("docmanager:save")
+        self.wait_for("() => !window.jupyterapp.shell.currentWidget.model.dirty")
+
+    def shut_down_kernel(self) -> None:
+        """End the notebook's kernel from the menu."""
+        self.command("kernelmenu:shutdown")
+        self.wait_for("() => !window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel")
+
     def run_all(self) -> None:
         """Run all cells, without waiting for their end."""
         self.command("notebook:run-all-cells")

@@ -271,8 +271,7 @@ def test_a_reloaded_page_and_a_second_view_show_the_same(open_notebook: Open) ->
     second.locator(".bqplot path.line").first.wait_for(state="attached")
     assert second.locator('[data-ref="suggested"]').inner_text() == suggested
 
-    notebook.command("docmanager:save")
-    notebook.wait_for("() => !window.jupyterapp.shell.currentWidget.model.dirty")
+    notebook.save()
     notebook.open()
     notebook.wait_for("() => document.querySelectorAll('.lrw').length === 2")
     notebook.wait_for("() => document.querySelectorAll('.lrw .bqplot .axis .tick').length >= 10")
@@ -315,10 +314,8 @@ def test_a_saved_notebook_opened_without_its_kernel_shows_the_result(open_notebo
     before = notebook.page.evaluate(CURVE_IN_ITS_CHART)
     notebook.command("@jupyter-widgets/jupyterlab-manager:saveWidgetState")
     notebook.page.wait_for_timeout(500)
-    notebook.command("docmanager:save")
-    notebook.wait_for("() => !window.jupyterapp.shell.currentWidget.model.dirty")
-    notebook.command("kernelmenu:shutdown")
-    notebook.wait_for("() => !window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel")
+    notebook.save()
+    notebook.shut_down_kernel()
     notebook.open()
     notebook.wait_for_note("No kernel is connected")
     notebook.wait_for("() => document.querySelectorAll('.lrw .bqplot .axis .tick').length >= 10")

@@ -51,13 +51,11 @@ def test_jupyterlab_keeps_the_result_hides_it_beside_the_widget_and_shows_it_wit
     assert kept.is_hidden()
     assert notebook.curve_points() > 50  # the live view was not drawn anew
 
-    notebook.command("docmanager:save")
-    notebook.wait_for("() => !window.jupyterapp.shell.currentWidget.model.dirty")
+    notebook.save()
     text = (notebook.lab.root / notebook.name).read_text(encoding="utf-8")
     assert text.count("data:image/svg+xml;base64") == 1
     assert len(text) < 60_000
-    notebook.command("kernelmenu:shutdown")
-    notebook.wait_for("() => !window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel")
+    notebook.shut_down_kernel()
     notebook.page.goto(f"{notebook.lab.url}/lab/tree/{notebook.name}?token={notebook.lab.token}&reset")
     kept.get_by_text(f"Suggested learning rate: {rate}").wait_for()
     assert f"suggested {rate}" in ticks(drawn(kept.locator("img")))
