@@ -106,10 +106,6 @@ class Notebook(WidgetPage):
         self.command("kernelmenu:shutdown")
         self.wait_for("() => !window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel")
 
-    def run_all(self) -> None:
-        """Run all cells, without waiting for their end."""
-        self.command("notebook:run-all-cells")
-
     def run_cell(self, index: int) -> None:
         """Run one cell, without waiting for its end."""
         self.page.evaluate(
