@@ -1,7 +1,8 @@
 """The results of a test: the records of a sweep, their files and pictures, short trainings and their evidence."""
 
+from .atomic import write_whole
 from .evidence import Evidence
-from .limits import y_limits
+from .limits import thin, y_limits
 from .probe_run import CLOSE, ProbeRun, best_of, fallen, is_behind, lost, second_half
 from .records import LRRecords, StepRecord
 
@@ -16,5 +17,7 @@ __all__ = [
     "is_behind",
     "lost",
     "second_half",
+    "thin",
+    "write_whole",
     "y_limits",
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .records import LRRecords
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evidence:
     """Short trainings from one and the same state, and the learning rate that they suggest.
 
@@ -34,6 +34,15 @@ class Evidence:
     probe_steps: int
     profile: str = "constant"
     records: LRRecords | None = None
+
+    def __repr__(self) -> str:
+        number = f"{len(self.runs)} training{'s' * (len(self.runs) != 1)}"
+        parts = [f"{number} from lr {self.suggested:.1e} on", f"{self.num_steps} steps in all"]
+        best, found = self.best, self.suggestion
+        if best is not None:
+            parts += [f"lowest end {best.end_loss:.4g} at lr {best.lr:.1e}", f"{found.confidence} confidence"]
+        rate = "none" if found.lr is None else f"{found.lr:.1e} ({found.low:.1e} … {found.high:.1e})"
+        return f"<Evidence: {', '.join(parts)}, suggestion {rate}>"
 
     @property
     def num_steps(self) -> int:

@@ -1,4 +1,4 @@
-"""The part of the loss axis that matters: one rule for the picture of the records and for the widget."""
+"""The part of a curve that can be seen: limits of the loss axis and points, one rule for the picture and the widget."""
 
 from __future__ import annotations
 
@@ -47,3 +47,19 @@ def y_limits(raw: Floats, smoothed: Floats) -> tuple[float, float] | None:
     pad = MARGIN * (high - low) or MARGIN * abs(high) or 1.0
     # Losses that are never negative should not look as if they could be; yet zero stands clear of the x axis.
     return (max(-0.5 * pad, low - pad) if low >= 0.0 else low - pad), high + pad
+
+
+def thin(x: Floats, y: Floats, max_points: int) -> tuple[Floats, Floats]:
+    """Leave out points that could not be seen: of each of many equal slices keep the lowest and the highest.
+
+    The first and the last point and every extremum of the whole stay. Points whose loss is not finite are left out: a
+    chart has no place for them, and an infinity would take the ticks off its axis.
+    """
+    finite = np.isfinite(y)
+    x, y = x[finite], y[finite]
+    if y.size <= max_points:
+        return x, y
+    slices = np.array_split(np.arange(y.size), max(1, (max_points - 2) // 2))
+    extremes = [indices[pick(y[indices])] for indices in slices for pick in (np.argmin, np.argmax)]
+    kept = np.unique([0, *extremes, y.size - 1])
+    return x[kept], y[kept]

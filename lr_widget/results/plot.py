@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from .limits import y_limits
+from .limits import thin, y_limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +13,8 @@ if TYPE_CHECKING:
 
     from ..smoothing import Floats
     from ..suggest import Suggestion
+
+MAX_POINTS = 10_000  # of a line; more than a printed page has dots would show nothing new
 
 
 def plot_curve(
@@ -47,12 +47,11 @@ def plot_curve(
     """
     ax = _new_axes() if ax is None else ax
     for repeat_lr, repeat_loss in repeats:
-        ax.plot(repeat_lr, repeat_loss, color="C0", alpha=0.15, linewidth=0.8)
-    ax.plot(lr, loss, color="C0", alpha=0.35, linewidth=1, label="raw loss")
-    ax.plot(lr, smoothed, color="C0", linewidth=2, label=f"smoothed loss (β = {beta:g})")
+        ax.plot(*thin(repeat_lr, repeat_loss, MAX_POINTS), color="C0", alpha=0.15, linewidth=0.8)
+    ax.plot(*thin(lr, loss, MAX_POINTS), color="C0", alpha=0.35, linewidth=1, label="raw loss")
+    ax.plot(*thin(lr, smoothed, MAX_POINTS), color="C0", linewidth=2, label=f"smoothed loss (β = {beta:g})")
     if val_loss is not None:
-        measured = np.isfinite(val_loss)
-        ax.plot(lr[measured], val_loss[measured], "o-", color="C2", label="validation loss")
+        ax.plot(*thin(lr, val_loss, MAX_POINTS), "o-", color="C2", label="validation loss")
     if suggestion is not None:
         _mark(ax, suggestion)
     ax.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=ylim or y_limits(loss, smoothed))

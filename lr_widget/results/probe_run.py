@@ -16,7 +16,7 @@ CLEAR_ERRORS = 3.0  # standard errors that noise hardly explains
 ROUNDING = 1e-12  # a smaller fall, relative to the loss, is none
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ProbeRun:
     """One short training.
 
@@ -32,6 +32,10 @@ class ProbeRun:
     loss: Floats
     stop_reason: str
     val_loss: float | None = None
+
+    def __repr__(self) -> str:
+        end = f", end loss {self.end_loss:.4g}" if math.isfinite(self.end_loss) else ""
+        return f"<ProbeRun: lr {self.lr:.1e}, {len(self.loss)} steps{end}, {self.stop_reason}>"
 
     @property
     def is_complete(self) -> bool:

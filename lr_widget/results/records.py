@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..smoothing import ema
 from ..suggest import suggest_all, suggest_lr, with_spread
-from .files import checked_path, read_json, read_table, write_json, write_table
+from .atomic import write_whole
+from .fields import ARRAYS, ONE_GROUP, checked_arrays, checked_fields
+from .files import as_json, as_table, checked_path, read_fields
 from .plot import plot_curve
 
 if TYPE_CHECKING:
@@ -26,8 +28,7 @@ if TYPE_CHECKING:
 STOP_REASONS = ("completed", "diverged", "non_finite", "stopped", "interrupted", "exhausted")
 
 
-@dataclass(frozen=True)
-class StepRecord:
+class StepRecord(NamedTuple):  # not a frozen dataclass, which takes six calls to make, in every step
     """One step of the sweep: its rate and its loss, raw.
 
     Attributes:
@@ -47,7 +48,7 @@ class StepRecord:
     skipped: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LRRecords:
     """The records of a range test: one entry a step, raw; everything smoothed is derived.
 
@@ -63,7 +64,8 @@ class LRRecords:
         repeats: the single sweeps, where there were several.
 
     Raises:
-        ValueError: `lr` and `loss` are not two arrays of one length, or the stop reason is unknown.
+        ValueError: a rate is not positive and finite, the arrays differ in length, a repeat is shorter than their mean,
+            or the stop reason is unknown.
     """
 
     lr: Floats
@@ -76,19 +78,26 @@ class LRRecords:
     group_lrs: Floats | None = None
     val_loss: Floats | None = None
     skipped: NDArray[np.bool_] | None = None
-    repeats: tuple[LRRecords, ...] = field(default=(), repr=False)
+    repeats: tuple[LRRecords, ...] = ()
 
     def __post_init__(self) -> None:
-        lr, loss = np.asarray(self.lr, dtype=np.float64), np.asarray(self.loss, dtype=np.float64)
-        if lr.ndim != 1 or lr.shape != loss.shape:
-            raise ValueError(
-                f"lr and loss must be two arrays of one length, got shapes {lr.shape} and {loss.shape}; "
-                "give one rate and one loss a step"
-            )
+        for name, array in checked_arrays({name: getattr(self, name) for name in ARRAYS}).items():
+            object.__setattr__(self, name, array)
+        object.__setattr__(self, "repeats", tuple(self.repeats))
+        if any(len(repeat) < len(self) for repeat in self.repeats):
+            raise ValueError(f"repeats must be no shorter than their mean, {len(self)} steps; cut the mean")
         if self.stop_reason not in STOP_REASONS:
             raise ValueError(f"stop_reason must be one of {', '.join(STOP_REASONS)}, got {self.stop_reason!r}")
-        object.__setattr__(self, "lr", lr)
-        object.__setattr__(self, "loss", loss)
+
+    def __repr__(self) -> str:
+        asked = len(self) if self.num_steps is None else self.num_steps
+        steps = f"{len(self)} of {asked} steps"
+        parts = [f"mean of {len(self.repeats)} sweeps", steps] if self.repeats else [steps]
+        if len(self):
+            parts += [f"lr {self.lr[0]:.1e} … {self.lr[-1]:.1e}", f"loss {self.loss[0]:.4g} … {self.loss[-1]:.4g}"]
+            lowest = self.loss[np.isfinite(self.loss)].min(initial=np.inf)
+            parts += [f"lowest {lowest:.4g}"] if np.isfinite(lowest) else []
+        return f"<LRRecords: {', '.join([*parts, self.stop_reason])}>"
 
     @classmethod
     def from_steps(
@@ -231,17 +240,17 @@ class LRRecords:
     def save(self, path: str | Path) -> None:
         """Write the records to a file: .json keeps everything, .csv and .parquet keep the table of `to_pandas`.
 
-        In JSON, which has no such numbers, NaN and infinite losses are the texts "NaN", "Infinity" and "-Infinity".
+        The file is written beside and renamed, so a full disk or Ctrl-C leaves the old one as it was. In JSON, which
+        has no such numbers, NaN and infinite losses are the texts "NaN", "Infinity" and "-Infinity". A CSV has one
+        column more than the table, "num_rows", by which `load` knows a file that is cut off.
 
         Raises:
             ValueError: the suffix is none of these.
             ImportError: .parquet without pyarrow.
+            OSError: the file cannot be written.
         """
         path, suffix = checked_path(path)
-        if suffix == ".json":
-            write_json(path, _fields_of(self))
-        else:
-            write_table(path, suffix, self.to_pandas())
+        write_whole(path, as_json(_fields_of(self)) if suffix == ".json" else as_table(self.to_pandas(), suffix))
 
     @classmethod
     def load(cls, path: str | Path) -> LRRecords:
@@ -250,19 +259,22 @@ class LRRecords:
         A table does not say how the sweep ended: "non_finite" where its last loss is not finite, else "completed".
 
         Raises:
-            ValueError: the suffix is unknown or the columns are missing.
+            ValueError: the suffix is unknown, or the file is cut off, of another format or holds no records; the
+                message names the file and the reason.
+            ImportError: .parquet without pyarrow.
             FileNotFoundError: there is no such file.
         """
         path, suffix = checked_path(path)
-        return cls._from_fields(read_json(path) if suffix == ".json" else read_table(path, suffix))
+        data = path.read_bytes()
+        try:
+            return cls._from_fields(read_fields(data, suffix))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ValueError(f"{path.name} cannot be loaded: {error}") from error
 
     @classmethod
-    def _from_fields(cls, fields: dict[str, Any]) -> LRRecords:
-        names = ("group_lrs", "val_loss", "skipped")
-        arrays: dict[str, Any] = {name: np.asarray(fields[name]) for name in names if name in fields}
-        repeats = tuple(cls._from_fields(repeat) for repeat in fields.get("repeats", ()))
-        values: dict[str, Any] = {**fields, **arrays, "repeats": repeats}
-        return cls(**values)
+    def _from_fields(cls, fields: Any) -> LRRecords:
+        values = checked_fields(fields)
+        return cls(**{**values, "repeats": tuple(cls._from_fields(each) for each in values.get("repeats", ()))})
 
     def _curves(self, of: str) -> list[tuple[Floats, Floats]]:
         """Return rates and losses of these records, then those of each repeat."""
@@ -271,6 +283,8 @@ class LRRecords:
 
 def _fields_of(records: LRRecords) -> dict[str, Any]:
     known = {name: value for name, value in vars(records).items() if value is not None}
+    if records.group_lrs is not None and np.array_equal(records.group_lrs, records.lr[:, None]):
+        known["group_lrs"] = ONE_GROUP  # a million short lists take longer than all the rest
     return known | {"repeats": [_fields_of(repeat) for repeat in records.repeats]}
 
 

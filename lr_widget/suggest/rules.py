@@ -72,11 +72,7 @@ def suggest_lr(lrs: ArrayLike, losses: ArrayLike, rule: str = "auto") -> Suggest
     """
     if rule not in RULES:
         raise ValueError(f"rule must be one of {', '.join(map(repr, RULES))}, got {rule!r}")
-    points = read_points(lrs, losses)
-    reason = _too_little(points)
-    if reason:
-        return Suggestion(None, rule, reason)
-    return _peer(points, rule) if rule in PEERS else _ours(points, rule)
+    return _suggest(read_points(lrs, losses), rule)
 
 
 def suggest_all(lrs: ArrayLike, losses: ArrayLike) -> dict[str, Suggestion]:
@@ -85,7 +81,15 @@ def suggest_all(lrs: ArrayLike, losses: ArrayLike) -> dict[str, Suggestion]:
     >>> list(suggest_all([1e-3], [1.0]))[:4]
     ['auto', 'steepest', 'minimum/10', 'valley']
     """
-    return {rule: suggest_lr(lrs, losses, rule) for rule in RULES}
+    points = read_points(lrs, losses)
+    return {rule: _suggest(points, rule) for rule in RULES}
+
+
+def _suggest(points: Points, rule: str) -> Suggestion:
+    reason = _too_little(points)
+    if reason:
+        return Suggestion(None, rule, reason)
+    return _peer(points, rule) if rule in PEERS else _ours(points, rule)
 
 
 def _too_little(points: Points) -> str:

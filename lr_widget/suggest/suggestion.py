@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import NoSuggestionError
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 class Suggestion:
     """A learning rate that a rule read off a curve, or the reason why there is none.
 
-    `float(suggestion)` is the rate.
+    `float(suggestion)` is the rate: `SGD(params, lr=float(suggestion))`. The suggestion itself is no number, as it
+    would stay in the optimizer's param groups and in checkpoints; an optimizer or a scheduler that compares or
+    calculates with it gets an error that says so.
 
     Attributes:
         lr: the rate, or None.
@@ -25,7 +27,9 @@ class Suggestion:
         confidence: "high", "medium" or "low" in the words of the rule, where it knows one.
 
     Raises:
-        NoSuggestionError: by `float(suggestion)`, with the reason, where there is no rate.
+        NoSuggestionError: by `float(suggestion)` and wherever it is used as a number, with the reason, where there is
+            no rate.
+        TypeError: where it is used as a number and there is a rate.
 
     >>> float(Suggestion(lr=1e-3, rule="steepest", reason="The loss falls fastest here."))
     0.001
@@ -42,6 +46,14 @@ class Suggestion:
         if self.lr is None:
             raise NoSuggestionError(self.reason)
         return self.lr
+
+    def _is_no_number(self, *_: object) -> NoReturn:
+        """Refuse to be a number: as one, it would get into param groups, and from there into checkpoints."""
+        raise TypeError(f"a Suggestion is no number, here for the rate {float(self):.3g}; use float(suggestion)")
+
+    __lt__ = __le__ = __gt__ = __ge__ = _is_no_number
+    __neg__ = __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _is_no_number
+    __truediv__ = __rtruediv__ = __pow__ = __rpow__ = _is_no_number
 
 
 def with_spread(suggestion: Suggestion, of_sweeps: Sequence[Suggestion]) -> Suggestion:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..results import write_whole
 from . import words
 from .browser import make_view
 from .chart import MARGIN_PX, LiveChart
@@ -204,7 +205,7 @@ class Screen:
         """Write the result as a page of its own."""
         with self._owner.lock:
             text = page(self._result(), self.chart.picture(), self.selection.suggestions, self._code())
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")  # a file name in an error may be no UTF-8
+        write_whole(path, text.encode("utf-8", "backslashreplace"))  # a file name in an error may be no UTF-8
 
     def send_pictures(self) -> None:
         """Send pictures of the chart from now on, to a page that cannot show the live one."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from hypothesis import strategies as st
@@ -42,3 +45,14 @@ def some_runs(draw: st.DrawFn) -> tuple[ProbeRun, ...]:
         val = draw(NUMBERS | st.sampled_from([math.nan, math.inf])) if validates and reason == "completed" else None
         runs.append(ProbeRun(10 ** (place / 4), losses, reason, val))
     return tuple(runs)
+
+
+@contextmanager
+def short_of_space(limit: int = 1024) -> Iterator[None]:
+    """Let every file of this process end at a size, as on a full disk: the write that goes beyond it fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -160,3 +160,14 @@ def test_whatever_ends_there_are_the_range_holds_the_rate(runs: tuple[ProbeRun, 
         assert min(run.lr for run in runs) <= suggestion.low * (1 + 1e-9)
         assert suggestion.high <= max(run.lr for run in runs) * (1 + 1e-9)
     assert len(evidence.to_pandas()) == len(runs)
+
+
+def test_the_evidence_is_printed_in_one_line():
+    """Trainings, cost and suggestion, not their losses; the same for a single training."""
+    runs = (ended(0.1, 2.0), ended(0.3, 1.0), ended(1.0, 4.0))
+    assert repr(Evidence(0.1, runs, 8)) == (
+        "<Evidence: 3 trainings from lr 1.0e-01 on, 24 steps in all, lowest end 1 at lr 3.0e-01, high confidence, "
+        "suggestion 3.0e-01 (1.7e-01 … 5.5e-01)>"
+    )
+    none = (ProbeRun(0.1, np.ones(3), "diverged"),)
+    assert repr(Evidence(0.1, none, 8)) == "<Evidence: 1 training from lr 1.0e-01 on, 3 steps in all, suggestion none>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lr_widget.results import y_limits
+from lr_widget.results import thin, y_limits
 
 
 def test_an_exploding_tail_does_not_flatten_the_curve() -> None:
@@ -65,3 +65,22 @@ def test_an_end_in_nan_changes_nothing() -> None:
     ended = np.append(losses, np.nan)
     assert y_limits(ended, ended) == y_limits(losses, losses)
     assert y_limits(np.append(losses, -50.0), ended) == y_limits(losses, losses)
+
+
+def test_thinning_keeps_the_ends_and_every_extremum() -> None:
+    """A million points become 600 at most, among them a single spike in either direction."""
+    x, y = np.arange(1.0, 1_000_001.0), np.zeros(1_000_000)
+    y[654_321], y[123_456] = 40.0, -50.0
+    thin_x, thin_y = thin(x, y, 600)
+    assert len(thin_x) <= 600
+    assert (thin_x[0], thin_x[-1]) == (1.0, 1_000_000.0)
+    assert dict(zip(thin_x, thin_y))[654_322.0] == 40.0
+    assert dict(zip(thin_x, thin_y))[123_457.0] == -50.0
+    assert (np.diff(thin_x) > 0).all()
+
+
+def test_thinning_leaves_short_curves_alone_and_drops_what_no_axis_can_show() -> None:
+    """Four points, two of them finite; and none at all."""
+    x, y = thin(np.array([1.0, 2.0, 3.0, 4.0]), np.array([5.0, np.nan, 6.0, np.inf]), 600)
+    assert (x.tolist(), y.tolist()) == ([1.0, 3.0], [5.0, 6.0])
+    assert thin(np.array([]), np.array([]), 600)[0].size == 0

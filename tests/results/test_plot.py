@@ -76,3 +76,14 @@ def test_without_a_suggestion_the_reason_is_the_title() -> None:
     axes = records.plot()
     assert axes.get_title(loc="left") == records.suggest().reason
     assert len(axes.get_lines()) == 2
+
+
+def test_a_long_curve_is_drawn_with_the_points_that_can_be_seen() -> None:
+    """At most 10,000 a line, the highest loss among them; the limits and the suggestion are those of all points."""
+    lr = np.geomspace(1e-6, 1.0, 50_000)
+    loss = np.where(np.arange(50_000) == 30_001, 9.0, 2 - 1 / (1 + (1e-3 / lr) ** 2))
+    axes = LRRecords(lr, loss, val_loss=loss, repeats=(LRRecords(lr, loss),)).plot()
+    lines = axes.get_lines()[:4]
+    assert [9_000 < len(line.get_xdata()) <= 10_000 for line in lines] == [True] * 4
+    assert lines[1].get_ydata().max() == 9.0
+    assert axes.get_ylim() == y_limits(loss, LRRecords(lr, loss).smoothed_loss())

@@ -72,3 +72,9 @@ def test_the_middle_one_of_an_odd_number_belongs_to_the_second_half():
     """Three of five losses, and two of four."""
     assert second_half(np.arange(5.0)).tolist() == [2.0, 3.0, 4.0]
     assert second_half(np.arange(4.0)).tolist() == [2.0, 3.0]
+
+
+def test_a_training_is_printed_in_one_line():
+    """Its rate, its length and how it ended; an end only where it got there."""
+    assert repr(ended(0.1, 2.0)) == "<ProbeRun: lr 1.0e-01, 8 steps, end loss 2, completed>"
+    assert repr(ProbeRun(0.1, np.ones(3), "diverged")) == "<ProbeRun: lr 1.0e-01, 3 steps, diverged>"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -116,3 +118,43 @@ def test_with_repeats_a_suggestion_says_how_far_they_agree() -> None:
     assert (joined.low, joined.high) == (single[0], single[2])
     assert joined.reason.endswith(f" The 3 sweeps by themselves give {single[0]:.1e} … {single[2]:.1e}.")
     assert LRRecords.from_repeats(sweeps).suggestions()["steepest"] == joined
+
+
+@pytest.mark.parametrize(
+    ("records", "line"),
+    [
+        (
+            make_records(num_steps=100),
+            "<LRRecords: 61 of 100 steps, lr 1.0e-06 … 1.0e+00, loss 2.3 … 1001, lowest 0.8186, diverged>",
+        ),
+        (
+            LRRecords.from_repeats([LRRecords(np.array([0.1, 0.2]), np.array([3.0, np.nan]), "non_finite")] * 2),
+            "<LRRecords: mean of 2 sweeps, 2 of 2 steps, lr 1.0e-01 … 2.0e-01, loss 3 … nan, lowest 3, non_finite>",
+        ),
+        (
+            LRRecords(np.array([0.1]), np.array([np.inf]), "non_finite"),
+            "<LRRecords: 1 of 1 steps, lr 1.0e-01 … 1.0e-01, loss inf … inf, non_finite>",
+        ),
+        (LRRecords.from_steps([], stop_reason="stopped"), "<LRRecords: 0 of 0 steps, stopped>"),
+    ],
+)
+def test_records_are_printed_in_one_line(records: LRRecords, line: str) -> None:
+    """Steps, rates, losses and the end, not a million numbers."""
+    assert str(records) == repr(records) == line
+
+
+def test_a_million_steps_need_memory_for_a_few_arrays_more() -> None:
+    """Smoothing, suggesting and joining take no more than a hundred numbers a step at their peak, nothing squared."""
+    steps = 200_000
+    lr = np.geomspace(1e-7, 1.0, steps)
+    records = LRRecords(lr, 2 - 1 / (1 + (1e-3 / lr) ** 2) + 0.1 * np.random.default_rng(0).normal(size=steps))
+    tracemalloc.start()
+    try:
+        records.smoothed_loss()
+        suggestions = records.suggestions()
+        LRRecords.from_repeats([records, records])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert suggestions["auto"].lr is not None
+    assert peak < 100 * 8 * steps

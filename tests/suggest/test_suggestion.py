@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import pytest
+import torch
+from torch.optim import lr_scheduler
 
 from lr_widget.errors import NoSuggestionError
 from lr_widget.suggest import Suggestion, with_spread
+
+FOUND = Suggestion(1e-3, "auto", "Here.")
+NO_NUMBER = r"^a Suggestion is no number, here for the rate 0\.001; use float\(suggestion\)$"
 
 
 def test_a_suggestion_without_a_rate_says_why_when_asked_for_its_number():
@@ -29,3 +39,84 @@ def test_the_spread_leaves_out_sweeps_without_a_rate() -> None:
     assert with_spread(mean, [at[0], at[0]]).reason == "Here. The 2 sweeps by themselves give 2.1e-04."
     assert with_spread(mean, [none, none]) == with_spread(mean, []) == mean
     assert with_spread(none, at) == none
+
+
+CALCULATIONS: dict[str, Callable[[Any], object]] = {
+    "below 0": lambda lr: lr < 0.0,
+    "at least 0": lambda lr: lr >= 0.0,
+    "above": lambda lr: lr > 1.0,
+    "at most": lambda lr: lr <= 1.0,
+    "minus": lambda lr: -lr,
+    "decay": lambda lr: 1 - lr * 0.1,
+    "corrected": lambda lr: lr / 0.9,
+    "warmed up": lambda lr: 0.5 * lr,
+    "divided": lambda lr: 1 / lr,
+    "plus": lambda lr: lr + 1,
+    "one more": lambda lr: 1 + lr,
+    "less": lambda lr: lr - 1,
+    "down to": lambda lr: 1 - lr,
+    "squared": lambda lr: lr**2,
+    "as a power": lambda lr: 2**lr,
+    "a tensor's factor": lambda lr: torch.ones(2) * lr,
+    "with NumPy": lambda lr: np.float64(2) * lr,
+    "an optimizer's": lambda lr: torch.optim.AdamW(torch.nn.Linear(1, 1).parameters(), lr=lr),
+}
+
+
+@pytest.mark.parametrize("calculate", CALCULATIONS.values(), ids=CALCULATIONS)
+def test_a_suggestion_is_no_number_and_says_how_to_get_it(calculate: Callable[[Any], object]) -> None:
+    """Where there is no rate, the error is the reason; nobody trains with a made-up one."""
+    with pytest.raises(TypeError, match=NO_NUMBER):
+        calculate(FOUND)
+    with pytest.raises(NoSuggestionError, match=r"^flat as a plate$"):
+        calculate(Suggestion(None, "auto", "flat as a plate"))
+    calculate(float(FOUND))
+
+
+OPTIMIZERS = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop)
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+@pytest.mark.parametrize("options", [{"foreach": True}, {"foreach": False}, {"fused": True}, {}], ids=str)
+def test_a_suggestion_in_a_param_group_never_trains(
+    kind: type[torch.optim.Optimizer], options: dict[str, bool]
+) -> None:
+    """No optimizer checks it there; its step fails before any weight moves."""
+    weight = torch.nn.Parameter(torch.ones(3))
+    try:
+        optimizer = kind([weight], lr=0.1, **options)  # type: ignore[call-arg]
+    except TypeError:
+        pytest.skip("not an option of this optimizer")
+    weight.grad = torch.ones(3)
+    optimizer.param_groups[0]["lr"] = FOUND
+    before = copy.deepcopy(weight)
+    with pytest.raises(TypeError, match="Suggestion"):
+        optimizer.step()
+    assert torch.equal(weight, before)
+    optimizer.param_groups[0]["lr"] = float(FOUND)
+    optimizer.step()
+    assert not torch.equal(weight, before)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda optimizer: lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.5),
+        lambda optimizer: lr_scheduler.OneCycleLR(optimizer, FOUND, total_steps=10),  # type: ignore[arg-type]
+    ],
+)
+def test_a_scheduler_does_not_take_a_suggestion(schedule: Callable[[torch.optim.Optimizer], object]) -> None:
+    """Neither from a param group nor as an argument."""
+    optimizer = torch.optim.SGD(torch.nn.Linear(1, 1).parameters(), lr=0.1)
+    optimizer.param_groups[0]["lr"] = FOUND
+    with pytest.raises(TypeError, match=NO_NUMBER):
+        schedule(optimizer)
+
+
+def test_suggestions_are_still_compared_copied_and_told_apart() -> None:
+    """Only the order of two has no meaning."""
+    assert FOUND == Suggestion(1e-3, "auto", "Here.") == copy.deepcopy(FOUND)
+    assert FOUND != 1e-3
+    assert len({FOUND, Suggestion(1e-3, "auto", "Here.")}) == 1
+    with pytest.raises(TypeError, match=NO_NUMBER):
+        sorted([FOUND, FOUND])

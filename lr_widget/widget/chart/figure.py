@@ -9,9 +9,10 @@ import bqplot
 import numpy as np
 from ipywidgets import Layout
 
+from ...results import thin
 from .. import words
 from . import look
-from .points import Array, band, loss_limits, loss_ticks, lr_ticks, thin
+from .points import MAX_POINTS, Array, band, loss_limits, loss_ticks, lr_ticks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -188,7 +189,7 @@ class Chart:
 
     @staticmethod
     def _draw(mark: bqplot.Lines, x: Array, y: Array) -> None:
-        x, y = thin(x, y)
+        x, y = thin(x, y, MAX_POINTS)
         with mark.hold_sync():  # x and y in one message: in two, the browser would draw a curve of unequal halves
             mark.x, mark.y = x, y
 

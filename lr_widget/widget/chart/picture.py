@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ...results import thin
 from .. import words
 from . import look
-from .points import band, loss_limits, loss_ticks, lr_ticks, thin
+from .points import band, loss_limits, loss_ticks, lr_ticks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -58,25 +58,6 @@ def band(curves: Sequence[tuple[Array, Array]], max_points: int = MAX_POINTS) ->
     return x[kept], np.array([losses.min(axis=0)[kept], losses.max(axis=0)[kept]])
 
 
-def thin(x: Array, y: Array, max_points: int = MAX_POINTS) -> tuple[Array, Array]:
-    """Leave out points that could not be seen: of each of many equal slices keep the lowest and the highest.
-
-    The first and the last point and every extremum of the whole stay. Points whose loss is not finite are left out: the
-    chart has no place for them, and an infinity would take the ticks off its axis.
-    """
-    finite = np.isfinite(y)
-    x, y = x[finite], y[finite]
-    if len(y) <= max_points:
-        return x, y
-    slices = np.array_split(np.arange(len(y)), max(1, (max_points - 2) // 2))
-    kept = {0, len(y) - 1}
-    for indices in slices:
-        kept.add(int(indices[np.argmin(y[indices])]))
-        kept.add(int(indices[np.argmax(y[indices])]))
-    order = np.array(sorted(kept))
-    return x[order], y[order]
-
-
 def loss_ticks(low: float, high: float, max_ticks: int = 6) -> Array:
     """Return at most `max_ticks` losses between two bounds, 1, 2 or 5 times a power of ten apart."""
     rough = (high - low) / max_ticks

@@ -5,26 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lr_widget.widget.chart.points import Probe, band, loss_limits, loss_ticks, lr_ticks, thin
-
-
-def test_thinning_keeps_the_ends_and_every_extremum() -> None:
-    """A million points become at most 600, and a single spike among them survives."""
-    x = np.arange(1, 1_000_001, dtype=float)
-    y = np.sin(x / 1e5)
-    y[654_321], y[123_456] = 40.0, -50.0
-    thin_x, thin_y = thin(x, y)
-    assert len(thin_x) <= 600
-    assert (thin_x[0], thin_x[-1]) == (1.0, 1_000_000.0)
-    assert dict(zip(thin_x, thin_y, strict=True))[654_322.0] == 40.0
-    assert dict(zip(thin_x, thin_y, strict=True))[123_457.0] == -50.0
-    assert np.all(np.diff(thin_x) > 0)
-
-
-def test_thinning_leaves_short_curves_alone_and_drops_what_no_axis_can_show() -> None:
-    """NaN and infinity never reach the chart."""
-    x, y = thin(np.array([1.0, 2.0, 3.0, 4.0]), np.array([5.0, np.nan, 6.0, np.inf]))
-    assert (x.tolist(), y.tolist()) == ([1.0, 3.0], [5.0, 6.0])
+from lr_widget.widget.chart.points import Probe, band, loss_limits, loss_ticks, lr_ticks
 
 
 @pytest.mark.parametrize(
