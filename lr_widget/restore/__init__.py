@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from .guard import Guard
-from .reach import sources_of
-from .rng import generators_of, keep_rng, seed_all
+from .rng import GENERATORS, keep_rng, seed_all
+from .sharded import drop_gathered
 from .snapshot import Snapshot
-from .torch_modes import torch_modes_undo
+from .torch_modes import read_torch_modes, reset_torch_modes
 
-__all__ = ["Guard", "Snapshot", "generators_of", "keep_rng", "seed_all", "sources_of", "torch_modes_undo"]
+__all__ = [
+    "GENERATORS",
+    "Guard",
+    "Snapshot",
+    "drop_gathered",
+    "keep_rng",
+    "read_torch_modes",
+    "reset_torch_modes",
+    "seed_all",
+]

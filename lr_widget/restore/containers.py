@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from numbers import Number
+from operator import is_
 from typing import Any
 
 import torch
@@ -14,14 +17,53 @@ CONTAINERS = (dict, list, deque, set)
 ATOMS = frozenset({str, int, float, bool, complex, bytes, type(None)})  # the types of values that cannot change
 
 # An OrderedDict is a dict too, but only its own methods know its order.
-_BASES: tuple[Any, ...] = (OrderedDict, *CONTAINERS)
+_BASES: tuple[Any, ...] = (OrderedDict, *CONTAINERS, tuple)
+_EXACT = frozenset(_BASES)
 
 
-def container_undo(container: Any) -> Undo:
-    """Return an undo for the members of the container and their order."""
+def container_undo(container: Any, *, keeps_notes: bool = False) -> Undo:
+    """Return an undo for the members of the container and their order.
+
+    Args:
+        container: dict, list, deque or set.
+        keeps_notes: leave new members and members that are notes before and after; see `is_note`.
+    """
     base = _base(container)
     saved = dict(base.items(container)) if issubclass(base, dict) else list(base.__iter__(container))
-    return lambda: refill(container, saved)
+    return partial(refill_but_notes if keeps_notes else refill, container, saved)
+
+
+def is_note(value: Any) -> bool:
+    """Return True for a number or a text: where a function writes one down, it counts or records something."""
+    return type(value) in ATOMS or issubclass(type(value), Number)
+
+
+def refill_but_notes(container: Any, saved: Any) -> None:
+    """Refill the container with the saved members, but leave new ones and notes as they are.
+
+    A list that was shuffled or used up is no record but an order of samples, say, and comes back.
+    """
+    base = _base(container)
+    if issubclass(base, dict):
+        now = dict(base.items(container))
+        kept = {key: _unless_notes(now.get(key, value), value) for key, value in saved.items()}
+        refill(container, {**kept, **{key: value for key, value in now.items() if key not in kept}})
+    elif base is set:
+        if not all(base.__contains__(container, item) for item in saved):
+            refill(container, saved)
+    else:
+        members_now = list(base.__iter__(container))
+        is_order = len(members_now) < len(saved) or (all(map(is_note, saved)) and _is_shuffled(members_now, saved))
+        kept_members = saved if is_order else [*map(_unless_notes, members_now, saved), *members_now[len(saved) :]]
+        refill(container, kept_members)
+
+
+def _is_shuffled(now: list[Any], saved: list[Any]) -> bool:
+    return len(now) == len(saved) and all(map(is_note, now)) and Counter(now) == Counter(saved)
+
+
+def _unless_notes(now: Any, saved: Any) -> Any:
+    return now if is_note(now) and is_note(saved) else saved
 
 
 def refill(target: Any, saved: Any) -> None:
@@ -59,20 +101,42 @@ def indexed(values: Iterator[Any] | Collection[Any]) -> Iterator[tuple[str, Any]
 
 
 def values_in(value: Any) -> Collection[Any]:
-    """Return the values of a dict or the items of a list or tuple; nothing for anything else."""
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, (list, tuple)) else ()
+    """Return the values of a dict or the members of another container or tuple; nothing for anything else."""
+    if not issubclass(type(value), (*CONTAINERS, tuple)):
+        return ()
+    base = _base(value)
+    return [*(base.values(value) if issubclass(base, dict) else base.__iter__(value))]
+
+
+def length(container: Any) -> int:
+    """Return the number of members of a container or tuple."""
+    return int(_base(container).__len__(container))
+
+
+def first(container: Any) -> Any:
+    """Return the first member of a container or tuple, of a dict its first value; None where it is empty."""
+    base = _base(container)
+    return next(iter(base.values(container) if issubclass(base, dict) else base.__iter__(container)), None)
+
+
+def is_order(value: Any) -> bool:
+    """Return True for a list or deque of indices, from its first member."""
+    return issubclass(type(value), (list, deque)) and type(first(value)) is int
+
+
+def is_empty(value: Any) -> bool:
+    """Return True for an empty container that has nothing else to it, such as most of those of a module."""
+    return type(value) in _EXACT and not value and not getattr(value, "__dict__", None)
 
 
 def _base(container: Any) -> Any:
-    return next(base for base in _BASES if isinstance(container, base))
+    kind = type(container)
+    return kind if kind in _EXACT else next(base for base in _BASES if issubclass(kind, base))
 
 
 def _holds_the_same(base: Any, target: Any, saved: Any) -> bool:
     if base.__len__(target) != len(saved):
         return False
     if not issubclass(base, dict):
-        return all(a is b for a, b in zip(base.__iter__(target), saved, strict=True))
-    pairs = zip(base.items(target), saved.items(), strict=True)
-    return all(a is b and one is other for (a, one), (b, other) in pairs)
+        return all(map(is_, base.__iter__(target), saved))
+    return all(map(is_, base.keys(target), saved)) and all(map(is_, base.values(target), saved.values()))

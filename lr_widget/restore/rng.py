@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from .containers import values_in
-from .objects import attributes
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from .containers import Undo
 
-_KINDS = (torch.Generator, random.Random, np.random.RandomState, np.random.Generator, np.random.BitGenerator)
+GENERATORS = (torch.Generator, random.Random, np.random.RandomState, np.random.Generator, np.random.BitGenerator)
+
+_PRIME = 2**31 - 1  # between the seeds of generators, far from the seeds of repeats, which are consecutive
 
 
 def rng_undo(value: Any) -> Undo | None:
@@ -52,14 +51,10 @@ def global_rng_undos() -> Iterator[tuple[str, Undo]]:
         yield "MPS's random state", lambda: torch.mps.set_rng_state(mps_state)
 
 
-def generators_of(sources: Iterable[Any]) -> list[Any]:
-    """Return the random generators that the sources hold in their attributes, singly or in lists, tuples and dicts."""
-    return [item for source in sources for value in attributes(source).values() for item in generators_in(value)]
-
-
-def generators_in(value: Any) -> list[Any]:
-    """Return the random generators among `value` and, where it is a list, tuple or dict, its items."""
-    return [item for item in (value, *values_in(value)) if isinstance(item, _KINDS)]
+def is_global(generator: Any) -> bool:
+    """Return True for the generator behind the functions of `random`, `np.random` or `torch`."""
+    owners = (random.random.__self__, np.random.random_sample.__self__, torch.default_generator)  # type: ignore[attr-defined]
+    return any(generator is owner for owner in (*owners, *torch.cuda.default_generators))
 
 
 @contextmanager
@@ -75,12 +70,15 @@ def keep_rng(generators: Iterable[Any] = ()) -> Iterator[None]:
 
 
 def seed_all(seed: int, generators: Iterable[Any] = ()) -> None:
-    """Seed the global generators of Python, NumPy and torch, and these."""
+    """Seed the global generators of Python, NumPy and torch, and these.
+
+    The first of these gets the seed itself, and each other one a seed of its own: two noises must not be the same.
+    """
     random.seed(seed)
     np.random.seed(seed % 2**32)  # NumPy takes 32 bits
     torch.manual_seed(seed)
-    for generator in generators:
-        _seed(generator, seed)
+    for index, generator in enumerate(generators):
+        _seed(generator, seed if index == 0 else (seed + index * _PRIME) % 2**63)
 
 
 def _seed(value: Any, seed: int) -> None:

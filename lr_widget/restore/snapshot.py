@@ -9,9 +9,9 @@ restored independently: one that fails is reported and costs no other.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
+from functools import partial
 from itertools import chain
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,20 +19,18 @@ import torch
 from torch import nn
 
 from ..errors import RestoreError
-from .containers import ATOMS, CONTAINERS, Undo, container_undo, indexed, members
-from .objects import DATA_HOLDERS, TRAINABLE, attributes, attributes_undo, is_machinery, is_plain
-from .reach import function_parts, trained_by
-from .rng import generators_in, global_rng_undos, rng_undo
+from .containers import CONTAINERS, Undo, container_undo
+from .contents import Contents
+from .objects import TRAINABLE, attributes_undo
+from .reach import Reach, class_undo, function_undo
+from .rng import GENERATORS, global_rng_undos, rng_undo
 from .state_dicts import state_undo
-from .tensors import contents_undo, identity_undo, version_undo
+from .tensors import identity_undo, unshared_gradients, versions_undo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from .tensors import StorageKey
+    from collections.abc import Callable, Iterable, Iterator
 
 _Undos = list[tuple[str, Undo]]  # each with a name for the error message, such as "Linear._parameters['weight']"
-_Parts = Iterable[tuple[str, Any]]  # the parts of a value, each with its place in it, such as ".grad" or "[3]"
 
 
 class Snapshot:
@@ -41,11 +39,17 @@ class Snapshot:
     Args:
         modules: the models; every submodule is included.
         optimizers: torch optimizers; state created after the snapshot is removed by `restore`.
-        also_restore: objects with `state_dict()` and `load_state_dict()`: scalers, schedulers, averaged models.
+        also_restore: objects with `state_dict()` and `load_state_dict()`: scalers, schedulers, averaged models; what
+            only their state dicts have is kept by `keep_state_dicts`.
         sources: loaders, samplers and the like; their attributes and random generators are kept, their data is not.
-        functions: the functions that training calls; the owners of bound methods among them are kept, and the modules
-            and optimizers that they refer to.
+        functions: the functions that compute the loss; their owners are kept, and the state that they lead to.
         device: the device for the copies of the tensors; None for beside the originals.
+        called: other functions that a test calls.
+        cleared: tensors whose gradients `clear_gradients` takes away until `restore`. Those of them that nobody else
+            holds are not copied: nobody can change them meanwhile, and after `restore` they are no longer kept.
+
+    Attributes:
+        generators: the random generators that were found; see `Reach`.
     """
 
     def __init__(
@@ -56,23 +60,29 @@ class Snapshot:
         sources: Iterable[Any] = (),
         functions: Iterable[Callable[..., Any]] = (),
         device: torch.device | str | None = None,
+        called: Iterable[Any] = (),
+        cleared: Iterable[torch.Tensor] = (),
     ) -> None:
+        self._cleared = [tensor for tensor in cleared if not nn.parameter.is_lazy(tensor) and tensor.grad is not None]
+        unshared = unshared_gradients(self._cleared)  # first of all, for the walk holds what it has found
         self._loads: _Undos = []
         self._structure: _Undos = []
-        self._contents: _Undos = []
-        self._versions: _Undos = []
+        self._tensors: list[torch.Tensor] = []
+        self._put_versions_back: Undo = _nothing
+        self._left: dict[int, torch.Tensor] = {}  # id → tensor whose data `restore` leaves as it is
         self._rngs: _Undos = list(global_rng_undos())
-        self._seen: dict[int, Any] = {}  # id → object, which is held so that its id is not used again
-        self._storages: set[StorageKey] = set()
         self._device = torch.device(device) if device is not None else None
-        also_restore, sources = list(also_restore), list(sources)
-        self._seen |= {id(data): data for data in sources if isinstance(data, (*CONTAINERS, tuple))}  # data: no copy
-        called = (part for function in functions for part in (function, *trained_by(function)))
-        for thing in chain(modules, optimizers, called, also_restore):
-            self._keep(thing, type(thing).__name__)
-        for source in sources:
-            self._keep_source(source, type(source).__name__)
-        self._keep_state_dicts(also_restore)
+        self._contents = Contents(self._device)
+        self._also_restore = list(also_restore)
+        reach = Reach(chain(modules, optimizers, self._also_restore), functions, sources, called)
+        self.generators = reach.generators
+        for name, thing in reach.things:
+            if id(thing) in unshared:
+                continue
+            self._keep(thing, name, keeps_notes=id(thing) in reach.notes)
+        self._structure.append(("empty containers", partial(_empty, reach.empty)))
+        self._contents.finish()
+        self._put_versions_back = versions_undo(self._tensors)
 
     def restore(self) -> None:
         """Put everything back in place.
@@ -95,128 +105,109 @@ class Snapshot:
             torch.clear_autocast_cache()
         finally:  # not a `with torch.no_grad()`: a Ctrl-C can come between the lines of Python that leave one
             torch.set_grad_enabled(grad_enabled)
-        if failures:
-            names = "; ".join(f"{name} ({type(error).__name__}: {error})" for name, error in failures)
-            errors = [error for _, error in failures]
-            interrupts = [error for error in errors if not isinstance(error, Exception)]
-            raise RestoreError(f"could not put back after the range test: {names}") from [*interrupts, *errors][0]
+        try:
+            if failures:
+                raise _restore_error(failures)
+        finally:
+            failures.clear()  # their tracebacks lead to this frame, and it to the model
+
+    def keep_state_dicts(self) -> None:
+        """Keep the state dicts of the objects to restore.
+
+        A call of `state_dict()` may draw random numbers or start a loader's epoch. So these calls come last, when
+        somebody has the snapshot who can restore it: tests/restore/test_guard.py,
+        test_an_interrupt_while_the_state_dicts_are_kept_leaves_no_trace.
+        """
+        for thing in self._also_restore:
+            if not isinstance(thing, (*TRAINABLE, *GENERATORS)):  # of those, everything is kept already
+                undo = state_undo(thing, self._device, self._contents)
+                self._loads.append((f"{type(thing).__name__}.state_dict()", undo))
+
+    def clear_gradients(self) -> None:
+        """Take the gradients off the tensors given as `cleared`."""
+        for tensor in self._cleared:
+            tensor.grad = None
+
+    def leave(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Let a later `restore` leave the data of these tensors as it is then; everything else still comes back.
+
+        For weights that somebody else has written meanwhile. Data is left by the storage, with all that shares it.
+        """
+        tensors = list(tensors)
+        self._left |= {id(tensor): tensor for tensor in tensors}
+        self._contents.leave(tensors)
 
     def forget(self) -> None:
         """Drop all copies, so that a traceback that somebody keeps does not keep them alive."""
-        for undos in (self._loads, self._structure, self._contents, self._versions, self._rngs):
-            undos.clear()
-        self._seen.clear()
-        self._storages.clear()
+        parts = (self._loads, self._structure, self._contents, self._rngs, self._tensors, self._left, self._cleared)
+        for part in (*parts, self._also_restore):
+            part.clear()
+        self._put_versions_back = _nothing
 
     def _in_order(self) -> Iterator[tuple[str, Undo]]:
         # A load_state_dict may write anywhere and draw random numbers, so it comes before the rest, but after the
         # contents of the tensors that it is given (test_state_dicts.py, test_a_load_sees_the_weights_of_before).
         # Structure comes before contents: it brings back the storages.
-        before = self._contents if self._loads else []
-        return chain(before, self._loads, self._structure, self._contents, self._versions, self._rngs)
+        before = self._contents.undos() if self._loads else []
+        versions = [("counts of writes", self._restore_versions)]
+        return chain(before, self._loads, self._structure, self._contents.undos(), versions, self._rngs)
 
-    def _keep_state_dicts(self, also_restore: Iterable[Any]) -> None:
-        """Keep the state dicts, last: a call of `state_dict()` may draw random numbers or start a loader's epoch."""
-        try:
-            for thing in also_restore:
-                if not isinstance(thing, TRAINABLE):  # of those, everything is kept already
-                    undo = state_undo(thing, self._device, self._storages)
-                    self._loads.append((f"{type(thing).__name__}.state_dict()", undo))
-        except BaseException:  # nobody has the snapshot yet that could restore it
-            self.restore()
-            raise
+    def _restore_versions(self) -> None:
+        put_new_ones_back = versions_undo(self._left.values())
+        self._put_versions_back()
+        put_new_ones_back()
 
-    # --- everything: models, optimizers and what they hold ------------------------------------------------------
+    # --- one thing each -------------------------------------------------------------------------------------------
 
-    def _keep(self, root: Any, name: str) -> None:
-        """Keep `root` and everything that it leads to; a loop, for that may be a chain too long for recursion."""
-        waiting = deque([(name, root)])
-        while waiting:
-            name, value = waiting.popleft()
-            if type(value) not in ATOMS and id(value) not in self._seen:
-                self._seen[id(value)] = value
-                waiting.extend((f"{name}{place}", part) for place, part in self._keep_one(value, name))
-
-    def _keep_one(self, value: Any, name: str) -> _Parts:
-        """Keep `value` itself, and return its parts."""
-        if isinstance(value, torch.Tensor):
-            return self._keep_tensor(value, name)
-        if isinstance(value, nn.Module):
-            return self._keep_module(value, name)
-        if isinstance(value, np.ndarray):
+    def _keep(self, value: Any, name: str, *, keeps_notes: bool) -> None:
+        """Keep `value` itself; its parts are things of their own."""
+        kind = type(value)
+        if issubclass(kind, torch.Tensor):
+            self._keep_tensor(value, name)
+        elif issubclass(kind, np.ndarray):
             self._keep_array(value, name)
+        elif issubclass(kind, CONTAINERS):
+            self._structure.append((name, container_undo(value, keeps_notes=keeps_notes)))
+            if kind not in CONTAINERS:
+                self._structure.append((name, attributes_undo(value)))
+        elif issubclass(kind, (FunctionType, type)):
+            self._structure.append((name, function_undo(value) if kind is FunctionType else class_undo(value)))
+        elif not issubclass(kind, GENERATORS):
+            self._keep_object(value, name)
         elif (undo := rng_undo(value)) is not None:
             self._structure.append((name, undo))
-        elif isinstance(value, DATA_HOLDERS) or is_machinery(value):
-            self._keep_attributes(value, name)
-        elif isinstance(value, CONTAINERS):
-            return self._keep_container(value, name)
-        elif isinstance(value, tuple):
-            return indexed(value)
-        elif (parts := function_parts(value)) is not None:
-            return (("", part) for part in parts)
-        elif is_plain(value):  # an optimizer, or an object of a class of the user's
-            return self._keep_object(value, name)
-        return ()
 
-    def _keep_tensor(self, tensor: torch.Tensor, name: str) -> _Parts:
-        self._structure.append((name, identity_undo(tensor)))
-        if (undo := contents_undo(tensor, self._device, self._storages)) is not None:
-            self._contents.append((name, undo))
-        self._versions.append((name, version_undo(tensor)))
-        return [(".grad", tensor.grad)] if tensor.is_leaf else []
+    def _keep_tensor(self, tensor: torch.Tensor, name: str) -> None:
+        self._structure.append((name, identity_undo(tensor, self._left)))
+        self._contents.add(tensor, name)
+        self._tensors.append(tensor)
 
     def _keep_array(self, array: np.ndarray[Any, Any], name: str) -> None:
         if array.flags.writeable:
             saved = array.copy()
             self._structure.append((name, lambda: np.copyto(array, saved)))
 
-    def _keep_container(self, container: Any, name: str) -> _Parts:
-        own = self._keep_object(container, name) if type(container) not in CONTAINERS else ()
-        self._structure.append((name, container_undo(container)))
-        return chain(own, members(container))
-
-    def _keep_object(self, thing: Any, name: str) -> _Parts:
+    def _keep_object(self, thing: Any, name: str) -> None:
         self._structure.append((name, attributes_undo(thing)))
-        return ((f".{attribute}", value) for attribute, value in attributes(thing).items())
+        if isinstance(thing, torch.jit.ScriptModule):  # its mode is not among its attributes
+            was_training = thing.training
+            self._structure.append((name, lambda: setattr(thing, "training", was_training)))
 
-    def _keep_module(self, root: nn.Module, name: str) -> _Parts:
-        for path, module in root.named_modules():
-            if module is root or id(module) not in self._seen:
-                self._seen[id(module)] = module
-                place = f".{path}" if path else ""
-                for own, part in (*self._keep_object(module, f"{name}{place}"), *self._keep_script(module, name)):
-                    yield f"{place}{own}", part
 
-    def _keep_script(self, module: nn.Module, name: str) -> _Parts:
-        """Keep the mode and the tensors of a scripted module; they are not among its attributes."""
-        if not isinstance(module, torch.jit.ScriptModule):
-            return ()
-        was_training = module.training
-        self._structure.append((name, lambda: setattr(module, "training", was_training)))
-        tensors = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
-        return [(f".{path}", tensor) for path, tensor in tensors]
+def _empty(containers: Iterable[Any]) -> None:
+    for container in containers:
+        if container:
+            container.clear()
 
-    # --- loaders, samplers and datasets: attributes, generators and orders, but no copy of the data ---------------
 
-    def _keep_source(self, source: Any, name: str) -> None:
-        if isinstance(source, nn.Module):  # a transform
-            self._keep(source, name)
-        elif id(source) not in self._seen:
-            self._seen[id(source)] = source
-            self._keep_attributes(source, name)
+def _restore_error(failures: list[tuple[str, BaseException]]) -> RestoreError:
+    names = "; ".join(f"{name} ({type(error).__name__}: {error})" for name, error in failures)
+    errors = [error for _, error in failures]
+    interrupts = [error for error in errors if not isinstance(error, Exception)]
+    error = RestoreError(f"could not put back after the range test: {names}")
+    error.__cause__ = [*interrupts, *errors][0]
+    return error
 
-    def _keep_attributes(self, source: Any, name: str) -> None:
-        if not is_plain(source):
-            return
-        for place, value in self._keep_object(source, name):
-            self._keep_attribute(source, value, f"{name}{place}")
 
-    def _keep_attribute(self, owner: Any, value: Any, name: str) -> None:
-        holds_data = isinstance(owner, torch.utils.data.Dataset)
-        is_order = isinstance(owner, torch.utils.data.Sampler) and getattr(value, "ndim", None) == 1
-        self._structure += [(name, undo) for rng in generators_in(value) if (undo := rng_undo(rng)) is not None]
-        if isinstance(value, CONTAINERS) and not holds_data:
-            self._structure.append((name, container_undo(value)))
-        elif is_order and isinstance(value, (np.ndarray, torch.Tensor)):
-            self._keep(value, name)
+def _nothing() -> None:
+    """Undo nothing."""

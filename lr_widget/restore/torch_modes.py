@@ -1,4 +1,4 @@
-"""Undo for torch's gradient and autocast modes."""
+"""Read and reset torch's gradient and autocast modes."""
 
 from __future__ import annotations
 
@@ -10,30 +10,38 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .containers import Undo
+TorchModes = tuple[Any, ...]
+
+# By names of this module: torch's own dict is so large that each look into it is a miss in the processor's cache.
+_has_grad, _has_cache = torch.is_grad_enabled, torch.is_autocast_cache_enabled
+_has_autocast, _dtype = torch.is_autocast_enabled, torch.get_autocast_dtype
 
 
-def torch_modes_undo() -> Undo:
-    """Return an undo that resets torch's gradient and autocast modes to their present values.
+def read_torch_modes() -> TorchModes:
+    """Return torch's present gradient and autocast modes, for `reset_torch_modes`.
 
     Leaving a `with torch.autocast(...)` or `with torch.no_grad()` runs several lines of Python, and a Ctrl-C between
     them leaves the mode on for good.
     """
-    grad_enabled, cache_enabled = torch.is_grad_enabled(), torch.is_autocast_cache_enabled()
-    device_types = {"cpu", *(("cuda",) if torch.cuda.is_initialized() else ())}
-    autocast = [(kind, torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)) for kind in device_types]
-    nesting = _autocast_nesting()
+    # Few and plain calls: this is done twice a step.
+    modes = (_has_grad(), _has_cache(), _autocast_nesting(), _has_autocast("cpu"), _dtype("cpu"))
+    if not torch.cuda.is_initialized():
+        return modes
+    return (*modes, torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda"))
 
-    def undo() -> None:
-        torch.set_grad_enabled(grad_enabled)
-        for kind, is_enabled, dtype in autocast:
-            torch.set_autocast_enabled(kind, is_enabled)
-            torch.set_autocast_dtype(kind, dtype)
-        torch.set_autocast_cache_enabled(cache_enabled)
-        while _autocast_nesting() > nesting:
-            torch.autocast_decrement_nesting()
 
-    return undo
+def reset_torch_modes(modes: TorchModes) -> None:
+    """Reset torch's gradient and autocast modes to those that `read_torch_modes` returned."""
+    if read_torch_modes() == modes:  # nearly always, after each step
+        return
+    grad_enabled, cache_enabled, nesting, *autocast = modes
+    torch.set_grad_enabled(grad_enabled)
+    for kind, is_enabled, dtype in zip(("cpu", "cuda"), autocast[::2], autocast[1::2], strict=False):
+        torch.set_autocast_enabled(kind, is_enabled)
+        torch.set_autocast_dtype(kind, dtype)
+    torch.set_autocast_cache_enabled(cache_enabled)
+    while _autocast_nesting() > nesting:
+        torch.autocast_decrement_nesting()
 
 
 def _nesting_calls() -> tuple[Any, ...]:
@@ -55,4 +63,7 @@ _CALL = cast("Callable[[Any], int]", BuiltinFunctionType.__call__)
 def _autocast_nesting() -> int:
     """Return how deep autocast blocks are nested; 0 where torch does not say."""
     # Up and down again within one call into C: between two lines a Ctrl-C would leave the count too high.
-    return list(map(_CALL, _NESTING_CALLS))[-1] if _NESTING_CALLS else 0
+    if not _NESTING_CALLS:
+        return 0
+    _, nesting = map(_CALL, _NESTING_CALLS)
+    return nesting

@@ -21,6 +21,8 @@ from .models import Training
 
 PACKAGE = str(Path(lr_widget.__file__).parent)
 NUM_STEPS = 14
+# Ctrl-C, an alarm's or another thread's timeout, and the SIGTERM of programs that end in good order.
+INTERRUPTS = (KeyboardInterrupt, TimeoutError, SystemExit)
 
 
 class Boom(Exception):
@@ -136,15 +138,15 @@ def interrupted_update(training: Training, luck: random.Random) -> None:
 
 
 def interrupted_lines(training: Training, luck: random.Random, count: int = 3) -> None:
-    """Interrupt at a random line of the package: one among all, one among the first and one among the last."""
+    """Interrupt at random lines of the package: one among all, one among the first and one among the last."""
     total = lines_run(lambda: run(sweep(training, num_steps=2)))
     for index in range(count):
         low, high = ((0, total), (0, total // 3), (2 * total // 3, total))[index % 3]
-        interrupted_at_line(training, luck.randrange(low, high))
+        interrupted_at_line(training, luck.randrange(low, high), luck.choice(INTERRUPTS))
 
 
-def interrupted_at_line(training: Training, line: int) -> None:
-    with pytest.raises(KeyboardInterrupt, match="at a line"), interrupting(line):
+def interrupted_at_line(training: Training, line: int, kind: type[BaseException]) -> None:
+    with pytest.raises(kind, match="at a line"), interrupting(line, kind):
         run(sweep(training, num_steps=2))
 
 
@@ -162,10 +164,10 @@ def lines_run(action: Callable[[], object]) -> int:
 
 
 class _Tracer:
-    """Counts the lines of the package as they run and raises KeyboardInterrupt once, at the line of this number."""
+    """Counts the lines of the package as they run and raises an exception once, at the line of this number."""
 
-    def __init__(self, line: int) -> None:
-        self.line, self.lines = line, 0
+    def __init__(self, line: int, kind: type[BaseException]) -> None:
+        self.line, self.kind, self.lines = line, kind, 0
 
     def __call__(self, frame: Any, event: str, arg: Any) -> Any:
         if not frame.f_code.co_filename.startswith(PACKAGE):
@@ -173,14 +175,14 @@ class _Tracer:
         if event == "line":
             self.lines += 1
             if self.lines == self.line + 1:
-                raise KeyboardInterrupt(f"at a line: {Path(frame.f_code.co_filename).name}:{frame.f_lineno}")
+                raise self.kind(f"at a line: {Path(frame.f_code.co_filename).name}:{frame.f_lineno}")
         return self
 
 
 @contextmanager
-def interrupting(line: int) -> Iterator[_Tracer]:
-    """Interrupt the block before it runs the package's line of this number, counted from 0; -1 for never."""
-    tracer, previous = _Tracer(line), sys.gettrace()
+def interrupting(line: int, kind: type[BaseException] = KeyboardInterrupt) -> Iterator[_Tracer]:
+    """Raise in the block before it runs the package's line of this number, counted from 0; -1 for never."""
+    tracer, previous = _Tracer(line, kind), sys.gettrace()
     sys.settrace(tracer)
     try:
         yield tracer

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from lr_widget.restore.containers import container_undo, members, values_in
+from lr_widget.restore.containers import container_undo, first, is_order, length, members, values_in
 
 
 def test_a_large_vocabulary_costs_next_to_nothing():
@@ -80,13 +80,75 @@ def test_keys_are_members_too():
     assert [part is key for _, part in found] == [True, False, False]
 
 
-def test_values_in_dicts_lists_and_tuples():
-    """Of anything else there are none, sets included: they hold no modules or loaders in an order."""
-    assert [list(values_in(value)) for value in ({"a": 1}, [1, 2], (1,), {1}, "text", 1)] == [
-        [1],
-        [1, 2],
-        [1],
-        [],
-        [],
-        [],
-    ]
+def test_the_values_of_a_container():
+    """Those of a dict, the members of any other container, subclasses included; of anything else none."""
+    given = ({"a": 1}, [1, 2], (1,), {1}, deque([3]), Loud([4]), "text", 1)
+    assert [list(values_in(value)) for value in given] == [[1], [1, 2], [1], [1], [3], [4], [], []]
+
+
+def test_the_length_and_the_first_member_of_a_container():
+    """By the methods of the base class; an empty one has no first member."""
+    assert [length(value) for value in ({"a": 1}, Loud([1, 2]), (), OrderedDict(a=1))] == [1, 2, 0, 1]
+    assert [first(value) for value in ({"a": 1}, Loud([3, 2]), (), OrderedDict(a=5))] == [1, 3, None, 5]
+
+
+def test_an_order_is_a_list_of_indices():
+    """Told by its first member; True is no index."""
+    assert [is_order(value) for value in ([1, 2], deque([1]), [], [True], ["a"], (1,))] == [True, True, *[False] * 4]
+
+
+A, B = object(), object()
+NOTED: dict[str, tuple[Any, Any]] = {
+    "a longer list": ([A], [A, 2]),
+    "a longer dict": ({"a": A}, {"a": A, "b": B}),
+    "a larger set": ({1}, {1, 2}),
+    "a longer deque": (deque([1]), deque([1, 2])),
+    "a counter in a list": ([0], [7]),
+    "a counter in a dict": ({"calls": 0, "state": A}, {"calls": 7, "state": A}),
+    "the last losses": (deque([1.0, 2.0], maxlen=2), deque([2.0, 3.0], maxlen=2)),
+}
+STATE: dict[str, tuple[Any, Any]] = {
+    "another object": ([A], [B]),
+    "a number for an object": ([A], [1]),
+    "an object in a dict": ({"a": A}, {"a": B}),
+    "a shuffled order": ([1, 2, 3], [2, 1, 3]),
+    "an order that is used up": ([1, 2, 3], [1, 2]),
+    "a smaller set": ({1, 2}, {1}),
+}
+
+
+def set_to(held: Any, members: Any) -> None:
+    held.clear()
+    (held.extend if isinstance(held, (list, deque)) else held.update)(members)
+
+
+@pytest.mark.parametrize("name", NOTED)
+def test_notes_may_stay(name: str):
+    """With `keeps_notes`, new members and changed numbers stay; without, the container is as before."""
+    before, after = NOTED[name]
+    for keeps_notes in (True, False):
+        held = before.copy()
+        undo = container_undo(held, keeps_notes=keeps_notes)
+        set_to(held, after)
+        undo()
+        assert held == (after if keeps_notes else before)
+
+
+@pytest.mark.parametrize("name", STATE)
+def test_state_comes_back_where_notes_stay(name: str):
+    """Objects that were replaced, and members in another order or gone."""
+    before, after = STATE[name]
+    held = before.copy()
+    undo = container_undo(held, keeps_notes=True)
+    set_to(held, after)
+    undo()
+    assert held == before
+
+
+def test_notes_beside_state_stay():
+    """The counter stays, the object comes back, and what is new stays behind them."""
+    held: dict[str, Any] = {"calls": 0, "state": A}
+    undo = container_undo(held, keeps_notes=True)
+    held.update(calls=7, state=B, loss=0.5)
+    undo()
+    assert list(held.items()) == [("calls", 7), ("state", A), ("loss", 0.5)]

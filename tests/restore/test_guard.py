@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import count
 from typing import Any
 from weakref import ref
 
@@ -16,7 +19,7 @@ from lr_widget import iter_range_test
 from lr_widget.errors import RestoreError
 from lr_widget.restore import Guard
 
-from ..no_trace.endings import interrupting, lines_run
+from ..no_trace.endings import INTERRUPTS, interrupting, lines_run
 from ..no_trace.state import Look
 
 ANOTHER = "another range test is running on this model or its optimizer, .*; let that one end, or stop it"
@@ -200,19 +203,99 @@ def test_an_interrupt_in_a_load_costs_no_other_part():
     before.assert_unchanged("after an interrupt in a load")
 
 
-def test_an_interrupt_that_strikes_once_in_a_load_is_raised_and_the_load_done_again():
-    """The second load succeeds, so nothing is lost, and the interrupt is the user's."""
-    loads = []
+class Once(Broken):
+    """Raises in its first load, as a timeout may that comes from a handler of its own or from another thread."""
 
-    class Once(Broken):
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+        self.calls = count(1)  # an int would be restored
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if next(self.calls) == 1:
+            raise self.error
+
+
+@pytest.mark.parametrize("kind", [*INTERRUPTS, OSError])
+def test_an_exception_that_comes_once_in_a_load_is_raised_and_the_load_done_again(kind: type[BaseException]):
+    """The second load succeeds, so nothing is lost, and the exception is the user's, unchanged."""
+    once = Once(kind("once"))
+    session = Session()
+    before = Look(session.model, session.optimizer)
+    with pytest.raises(kind, match=r"^once$") as caught:
+        list(session.sweep(also_restore=[once]))
+    assert caught.value is once.error
+    assert next(once.calls) == 3
+    before.assert_unchanged("after an exception in a load")
+    assert len(list(session.sweep())) == 6
+
+
+def test_a_load_that_fails_is_tried_twice_and_then_reported():
+    """Twice in all, not twice in each `finally`."""
+
+    class Always(Once):
         def load_state_dict(self, state: dict[str, Any]) -> None:
-            loads.append(state)
-            if len(loads) == 1:
-                raise KeyboardInterrupt("once")
+            raise OSError(f"cannot load, try {next(self.calls)}")
 
-    with pytest.raises(KeyboardInterrupt, match="once"):
-        list(Session().sweep(also_restore=[Once()]))
-    assert len(loads) == 2
+    always = Always(OSError())
+    with pytest.raises(RestoreError, match=r"Always\.state_dict\(\) \(OSError: cannot load, try 2\)"):
+        list(Session().sweep(also_restore=[always]))
+    assert next(always.calls) == 3
+
+
+def fail_in_the_loss(out: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    raise ZeroDivisionError("by the user")
+
+
+def test_the_users_exception_comes_out_with_a_note_where_a_load_fails_once():
+    """The ZeroDivisionError of the loss is what the user has to mend; the note says that nothing is lost."""
+    with pytest.raises(ZeroDivisionError, match="by the user") as caught:
+        next(Session().sweep(loss_fn=fail_in_the_loss, also_restore=[Once(OSError("once"))]))
+    assert caught.value.__notes__[1:] == [  # type: ignore[attr-defined]
+        "after the range test, everything was put back, but not before this had come in between: OSError: once"
+    ]
+
+
+def test_an_interrupt_in_a_load_comes_out_though_the_test_has_failed():
+    """A KeyboardInterrupt that became a note would be lost; the failure of the test is its context."""
+    with pytest.raises(KeyboardInterrupt, match="once") as caught:
+        next(Session().sweep(loss_fn=fail_in_the_loss, also_restore=[Once(KeyboardInterrupt("once"))]))
+    chain = [caught.value.__context__, caught.value.__context__ and caught.value.__context__.__context__]
+    assert any(isinstance(error, ZeroDivisionError) for error in chain)
+
+
+class Ringing(Broken):
+    """Is loaded while the signals of a user's timeout come."""
+
+    def __init__(self, signals: Iterable[int]) -> None:
+        self.signals = signals
+        self.loads = count()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for number in self.signals:
+            signal.raise_signal(number)
+        next(self.loads)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("number", ["SIGALRM", "SIGTERM", "SIGUSR1", "SIGINT"])
+def test_a_signal_whose_handler_raises_waits_for_the_end_of_the_restore(number: str):
+    """The load is not cut, all is as before, and the user's timeout comes out."""
+
+    def handle(*_: Any) -> None:
+        raise TimeoutError(f"of {number}")
+
+    session, ringing = Session(), Ringing([getattr(signal, number)])
+    before = Look(session.model, session.optimizer)
+    previous = signal.signal(getattr(signal, number), handle)
+    try:
+        with pytest.raises(TimeoutError, match=f"of {number}"):
+            list(session.sweep(also_restore=[ringing]))
+        assert signal.getsignal(getattr(signal, number)) is handle
+    finally:
+        signal.signal(getattr(signal, number), previous)
+    assert next(ringing.loads) == 1
+    before.assert_unchanged("after a signal in the restore")
+    assert len(list(session.sweep())) == 6
 
 
 @pytest.mark.parametrize("by", ["loss", "model"])
@@ -250,8 +333,10 @@ class Counted:
     def restore(self) -> None:
         self.restores += 1
 
-    def forget(self) -> None:
+    def keep_state_dicts(self) -> None:
         pass
+
+    clear_gradients = forget = keep_state_dicts
 
 
 def run_guarded(guard: Guard, ends: tuple[str, ...]) -> None:
@@ -269,8 +354,8 @@ def finish(guard: Guard, ends: tuple[str, ...]) -> None:
             finish(guard, ends[1:])
 
 
-def lines_that_leave_a_trace(*ends: str) -> Iterator[int]:
-    """Interrupt a guard once at each line; yield the lines that leave it unrestored or with its claim."""
+def lines_that_leave_a_trace(kind: type[BaseException], *ends: str) -> Iterator[int]:
+    """Raise in a guard once at each line; yield the lines that leave it unrestored or with its claim."""
 
     taken: list[Counted] = []
 
@@ -285,9 +370,9 @@ def lines_that_leave_a_trace(*ends: str) -> Iterator[int]:
         taken.clear()
         claimed = object()
         interrupted = guard(claimed)
-        with pytest.raises(KeyboardInterrupt, match="at a line"), interrupting(line):
+        with pytest.raises(kind, match="at a line"), interrupting(line, kind):
             run_guarded(interrupted, ends)
-            raise KeyboardInterrupt("at a line after the last")
+            raise kind("at a line after the last")
         is_restored = not taken or taken[0].restores > 0
         try:
             run_guarded(guard(claimed), ("put_back", "end"))
@@ -297,15 +382,36 @@ def lines_that_leave_a_trace(*ends: str) -> Iterator[int]:
             yield line
 
 
-def test_an_interrupt_at_any_line_of_the_guard():
+@pytest.mark.parametrize("kind", INTERRUPTS)
+def test_an_exception_at_any_line_of_the_guard(kind: type[BaseException]):
     """Be it in the first `finally` or in the second, the snapshot is restored and the claim is over."""
-    assert list(lines_that_leave_a_trace("put_back", "end")) == []
+    assert list(lines_that_leave_a_trace(kind, "put_back", "end")) == []
+
+
+def test_an_interrupt_while_the_state_dicts_are_kept_leaves_no_trace():
+    """To ask for a state has drawn a random number; at each of the next 50 lines, the number is put back."""
+
+    class Drawing(Broken):
+        def state_dict(self) -> dict[str, Any]:
+            tracer.line = tracer.lines + lines_on
+            return {"number": torch.rand(1)}
+
+        def load_state_dict(self, state: dict[str, Any]) -> None:
+            pass
+
+    before = torch.get_rng_state()
+    for lines_on in range(50):
+        session = Session()
+        torch.set_rng_state(before)
+        with pytest.raises(KeyboardInterrupt, match="at a line"), interrupting(-1) as tracer:
+            next(session.sweep(also_restore=[Drawing()]))
+        assert torch.equal(torch.get_rng_state(), before), f"{lines_on} lines on"
 
 
 @pytest.mark.parametrize("end", ["put_back", "end"])
 def test_one_finally_alone_is_not_enough(end: str):
     """An interrupt at one of its lines would leave the model trained, and claimed for good."""
-    assert next(lines_that_leave_a_trace(end), None) is not None
+    assert next(lines_that_leave_a_trace(KeyboardInterrupt, end), None) is not None
 
 
 # --- what a guard leaves behind --------------------------------------------------------------------------------------
@@ -339,6 +445,24 @@ def test_a_failed_test_is_freed_at_once():
             run()
         del caught
         assert weak[0]() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("error", [None, OSError("once"), KeyboardInterrupt("once")])
+def test_a_test_whose_restore_fails_is_freed_at_once(error: BaseException | None):
+    """Neither the errors of the two tries nor the one that is raised lead back to the frames that hold the model."""
+    session = Session()
+    weak = ref(session.model)
+    broken = Broken() if error is None else Once(error)
+    gc.disable()
+    try:
+        with pytest.raises((RestoreError, OSError, KeyboardInterrupt), match=r"cannot load|once"):
+            list(session.sweep(also_restore=[broken]))
+        del session, broken
+        if error is not None:
+            error.__traceback__ = None
+        assert weak() is None
     finally:
         gc.enable()
 

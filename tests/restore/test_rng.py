@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from lr_widget.restore import generators_of, keep_rng, seed_all
-from lr_widget.restore.rng import global_rng_undos, rng_undo
+from lr_widget.restore import keep_rng, seed_all
+from lr_widget.restore.rng import global_rng_undos, is_global, rng_undo
 
 GENERATORS: dict[str, tuple[Callable[[], Any], Callable[[Any], float]]] = {
     "torch": (lambda: torch.Generator().manual_seed(1), lambda rng: torch.rand(1, generator=rng).item()),
@@ -85,8 +84,24 @@ def test_a_seed_seeds_every_generator(kind: str, seed: int):
     assert all(one != other for one, other in zip(drawn[1], drawn[2], strict=True))
 
 
-def test_generators_are_found_in_attributes_and_one_level_of_containers():
-    """Singly, in a list, a tuple and a dict; anything else is left out."""
-    made = [make() for make, _ in GENERATORS.values()]
-    source = SimpleNamespace(one=made[0], more=[made[1], 1], pair=(made[2], None), named={"a": made[3]}, bits=made[4])
-    assert generators_of([source, SimpleNamespace(none=1)]) == made
+def test_generators_get_different_seeds():
+    """The first has the seed itself, and no two of them give the same numbers."""
+    generators = [torch.Generator() for _ in range(3)]
+    seed_all(5, generators)
+    assert generators[0].initial_seed() == 5
+    assert len({torch.rand(1, generator=rng).item() for rng in generators}) == 3
+
+
+@pytest.mark.parametrize("seed", [0, 2**63 - 1])
+def test_the_seeds_of_several_generators_fit(seed: int):
+    """The largest seed is no limit for the second generator and those after it, of whatever kind."""
+    generators = [make() for make, _ in GENERATORS.values()] * 2
+    seed_all(seed, generators)
+
+
+def test_the_global_generators_are_known():
+    """They are kept and seeded as such; a generator of the user's is none of them."""
+    assert is_global(random.random.__self__)  # type: ignore[attr-defined]
+    assert is_global(np.random.normal.__self__)  # type: ignore[attr-defined]
+    assert is_global(torch.default_generator)
+    assert not any(is_global(make()) for make, _ in GENERATORS.values())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,9 +13,9 @@ from torch import nn
 
 from lr_widget import iter_range_test
 from lr_widget.errors import RestoreError
-from lr_widget.restore import Snapshot
+from lr_widget.restore import Snapshot, tensors
 
-from ..no_trace.state import values
+from ..no_trace.state import tensor_bytes, values
 from .helpers import BESIDE, SWEEP, Broken, Training, copies_of, mse, net, samples, state_bytes, sweep
 
 # --- restoring that fails in part ------------------------------------------------------------------------------------
@@ -140,15 +142,15 @@ def test_a_model_with_buffers_on_meta_survives(snapshot_device: str | None) -> N
 
 
 def test_a_kept_traceback_does_not_keep_the_copy():
-    """After an exception that somebody holds, of 1,000,000 bytes of weights only the weights themselves are left."""
-    model = nn.Linear(500, 500, bias=False)
+    """After an exception that somebody holds, of 4,000,000 bytes of weights only the weights themselves are left."""
+    model = nn.Linear(1000, 1000, bias=False)
 
     def fail(out: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         raise ZeroDivisionError("by the user")
 
     with pytest.raises(ZeroDivisionError, match="by the user") as caught:
-        sweep(model, [(torch.ones(1, 500), torch.ones(1, 500))], fail)
-    assert copies_of(1_000_000) == 1
+        sweep(model, [(torch.ones(1, 1000), torch.ones(1, 1000))], fail)
+    assert copies_of(4_000_000) == 1
     assert caught.value.__traceback__ is not None
 
 
@@ -182,8 +184,10 @@ def test_a_snapshot_that_fails_leaves_no_trace():
             raise ZeroDivisionError("no state")
 
     before = torch.get_rng_state()
+    snapshot = Snapshot(also_restore=[Drawing(), Failing()])
     with pytest.raises(ZeroDivisionError, match="no state"):
-        Snapshot(also_restore=[Drawing(), Failing()])
+        snapshot.keep_state_dicts()
+    snapshot.restore()
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -201,3 +205,109 @@ def test_a_snapshot_is_restored_as_often_as_it_is_asked():
     training.train(2)
     snapshot.restore()
     assert values(training.model) != before
+
+
+# --- data that is left, and gradients that are not copied ------------------------------------------------------------
+
+
+def test_the_data_of_some_tensors_is_left_and_all_else_comes_back():
+    """Newer weights stay, in place or in a new storage; the other weight, the bias, momentum and the modes are back."""
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    before, (first, second, third) = values(model), [layer.weight for layer in model]
+    third_writes = third._version
+    snapshot = Snapshot([model], [optimizer])
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        first.fill_(7.0)
+        second.data = newer = torch.full((2, 2), 8.0)
+    first_writes = first._version
+    snapshot.leave([first, second, torch.ones(1)])
+    for _ in range(2):
+        snapshot.restore()
+        assert (first.tolist(), second.tolist()) == ([[7.0, 7.0]] * 2, [[8.0, 8.0]] * 2)
+        assert second.data_ptr() == newer.data_ptr()
+        assert first._version == first_writes  # or autograd would not see the new write
+        assert (first.grad, third.grad, model.training, dict(optimizer.state)) == (None, None, True, {})
+        assert values(model)[1] == before[1]
+        assert values(model)[3:] == before[3:]
+        assert third._version == third_writes
+
+
+@pytest.mark.filterwarnings("ignore:Sparse")
+def test_the_data_of_a_tensor_without_a_storage_is_left():
+    """A sparse buffer that somebody else has written to keeps what it has."""
+    model = nn.Module()
+    model.register_buffer("sparse", torch.eye(2).to_sparse())
+    snapshot = Snapshot([model])
+    model.sparse.mul_(3.0)
+    snapshot.leave([model.sparse])
+    snapshot.restore()
+    assert model.sparse.to_dense().tolist() == [[3.0, 0.0], [0.0, 3.0]]
+
+
+HELD: dict[str, Callable[[torch.Tensor], object]] = {
+    "gradient": lambda grad: grad,
+    "view": lambda grad: grad[1:],
+    "detached": lambda grad: grad.detach(),
+    "array": lambda grad: grad.numpy(),
+    "storage": lambda grad: grad.untyped_storage(),
+    "weakly": weakref.ref,
+    "graph": lambda grad: (grad * torch.ones(3, requires_grad=True)).sum(),
+}
+
+
+def with_gradients() -> tuple[nn.Linear, torch.Tensor]:
+    """Return a layer with gradients and the one of its weight, which 4,000,000 bytes of memory hold."""
+    layer = nn.Linear(1000, 1000, bias=False)
+    layer(torch.ones(2, 1000)).sum().backward()
+    return layer, layer.weight
+
+
+def test_a_gradient_that_nobody_holds_is_not_copied():
+    """The weight, its gradient and the copy of the weight are three; a second set for the gradient would be four."""
+    layer, weight = with_gradients()
+    content = tensor_bytes(weight.grad)
+    snapshot = Snapshot([layer], cleared=[weight])
+    assert copies_of(4_000_000) == 3
+    assert weight.grad is not None
+    snapshot.clear_gradients()
+    assert weight.grad is None
+    layer(torch.ones(2, 1000)).sum().backward()
+    snapshot.restore()
+    assert tensor_bytes(weight.grad) == content
+
+
+@pytest.mark.parametrize("kind", HELD)
+def test_a_gradient_that_somebody_holds_is_copied(kind: str):
+    """Whoever has a way to its memory may write there, in the gradient's absence, too; it is back bit for bit."""
+    weight = nn.Parameter(torch.ones(3))
+    weight.grad = torch.arange(3.0)
+    held, address = HELD[kind](weight.grad), weight.grad.data_ptr()
+    snapshot = Snapshot([nn.ParameterList([weight])], cleared=[weight])
+    ctypes.memset(address, 171, 12)
+    snapshot.clear_gradients()
+    snapshot.restore()
+    assert weight.grad is not None
+    assert weight.grad.tolist() == [0.0, 1.0, 2.0]
+    assert held is not None
+
+
+def test_without_the_counts_of_references_gradients_are_copied(monkeypatch: pytest.MonkeyPatch):
+    """In a torch that cannot count them, the weight, its gradient and a copy of each are there."""
+    monkeypatch.delattr(torch._C, "_storage_Use_Count")
+    layer, weight = with_gradients()
+    snapshot = Snapshot([layer], cleared=[weight])
+    assert copies_of(4_000_000) == 4
+    snapshot.forget()
+    assert copies_of(4_000_000) == 2
+
+
+@pytest.mark.parametrize(("pools", "has_graphs"), [([(0, 0)], False), ([(0, 0), (0, 1)], True), ([None], True)])
+def test_a_cuda_graph_is_known_by_its_memory(pools: list[Any], has_graphs: bool, monkeypatch: pytest.MonkeyPatch):
+    """A graph writes to gradients without a reference; where torch does not tell the pool, there may be one."""
+    segments = [{"segment_pool_id": pool} if pool else {} for pool in pools]
+    monkeypatch.setattr(torch.cuda, "memory_snapshot", lambda: segments)
+    assert tensors._has_cuda_graphs() is has_graphs

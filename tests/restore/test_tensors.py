@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
+from torch.distributed.fsdp import FullyShardedDataParallel
+from torch.nn import functional as F
 
+from lr_widget import range_test
 from lr_widget.restore import Snapshot, tensors
 
 from ..no_trace.state import Look, tensor_bytes, values
 from .helpers import net
-
-READ_ONLY = """
-import sys, numpy as np, torch, warnings
-warnings.simplefilter("ignore")
-import lr_widget
-np.ones(100_000, dtype=np.float32).tofile(sys.argv[1])
-model = torch.nn.Linear(2, 1)
-model.register_buffer("table", torch.from_numpy(np.memmap(sys.argv[1], dtype=np.float32, mode="r")))
-model.array = np.frombuffer(b"12345678", dtype=np.uint8)
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-data = [(torch.ones(4, 2), torch.ones(4, 1))]
-lr_widget.range_test(model, optimizer, torch.nn.functional.mse_loss, data, progress=False, num_steps=5)
-print("alive")
-"""
-
-
-def test_a_buffer_in_a_read_only_file_is_not_written_to(tmp_path: Any):
-    """Writing back even the same bytes would be the end of the process, so it is tried in another one."""
-    script = [sys.executable, "-c", READ_ONLY, str(tmp_path / "table")]
-    done = subprocess.run(script, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout.strip()) == (0, "alive"), done.stderr[-2000:]
-
 
 # --- private parts of torch ------------------------------------------------------------------------------------------
 
@@ -44,12 +25,13 @@ def test_a_buffer_in_a_read_only_file_is_not_written_to(tmp_path: Any):
 class Training:
     """A model with momentum, a hook and a forward pass whose loss has not been backpropagated yet."""
 
-    def __init__(self) -> None:
-        self.model = net()
+    def __init__(self, model: Any = None, steps: int = 1, *, is_pending: bool = True) -> None:
+        self.model = net() if model is None else model
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1, momentum=0.9)
-        self.step(self.loss())
-        self.pending = self.loss()
-        self.weight: Any = self.model[0].weight
+        for _ in range(steps):
+            self.step(self.loss())
+        self.pending = self.loss() if is_pending else torch.zeros(())
+        self.weight: Any = next(self.model.parameters())
 
     def loss(self) -> torch.Tensor:
         return self.model(torch.ones(4, 3)).square().mean()
@@ -191,45 +173,6 @@ def test_without_cdata_only_empty_storages_are_mixed_up(monkeypatch: pytest.Monk
 # --- one by one ------------------------------------------------------------------------------------------------------
 
 
-def test_a_storage_that_the_test_has_freed_is_filled_again():
-    """Sharded training frees storages; the same one has its size and its bytes again."""
-    weight = torch.arange(4.0)
-    undo = tensors.contents_undo(weight, None, set())
-    weight.untyped_storage().resize_(0)
-    assert undo is not None
-    undo()
-    assert weight.tolist() == [0.0, 1.0, 2.0, 3.0]
-
-
-def test_views_of_one_storage_are_copied_once():
-    """The second view of a storage has nothing to copy; a tensor on meta, or of no elements, has nothing either."""
-    whole, known = torch.zeros(4), set[Any]()
-    assert tensors.contents_undo(whole[1:], None, known) is not None
-    assert tensors.contents_undo(whole, None, known) is None
-    assert tensors.contents_undo(torch.empty(4, device="meta"), None, known) is None
-    assert tensors.contents_undo(torch.empty(0), None, known) is None
-    assert len(known) == 1
-
-
-@pytest.mark.filterwarnings("ignore:Sparse")
-@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr], ids=str)
-@pytest.mark.parametrize("requires_grad", [False, True])
-def test_a_sparse_tensor_is_copied_whole(layout: torch.layout, requires_grad: bool):
-    """It has no storage of its own; its values come back, and so does its count of writes, time and again."""
-    sparse = torch.eye(3).to_sparse(layout=layout)
-    assert tensors.storage_key(sparse) is None
-    model = nn.Module()
-    model.sparse = nn.Parameter(sparse) if requires_grad else sparse
-    look = Look(model)
-    snapshot = Snapshot([model])
-    for _ in range(2):
-        with torch.no_grad():
-            model.sparse.mul_(2.0)
-        assert torch.equal(model.sparse.detach().to_dense(), 2.0 * torch.eye(3))
-        snapshot.restore()
-        look.assert_unchanged("after a write to a sparse tensor")
-
-
 def test_a_lazy_parameter_has_no_shape_again():
     """A parameter that the test materialised is uninitialised again, with its class and without its gradient."""
     layer = nn.LazyLinear(2)
@@ -249,3 +192,129 @@ def test_a_leaf_that_was_written_to_from_a_graph_is_a_leaf_again():
     with torch.no_grad():
         undo()
     assert (buffer.is_leaf, buffer.requires_grad, buffer.grad) == (True, False, None)
+
+
+# --- views -----------------------------------------------------------------------------------------------------------
+
+VIEWS: dict[str, Callable[[torch.Tensor], Any]] = {
+    "unbind": lambda weight: weight.unbind(),
+    "chunk": lambda weight: list(weight.chunk(2)),
+    "split": lambda weight: {"parts": weight.split(1)},
+    "view of a view": lambda weight: weight.unbind()[0].split(2),
+    "select": lambda weight: weight[0],
+    "transpose": lambda weight: weight.t(),
+    "detached unbind": lambda weight: weight.detach().unbind(),
+    "data": lambda weight: weight.data.chunk(2),
+    "result": lambda weight: (weight * 2.0).unbind(),
+}
+
+
+class Viewing(nn.Module):
+    """A layer that keeps views of its weight and reads them, without gradients, in each pass."""
+
+    def __init__(self, kind: str, *, with_grad: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.weight = nn.Parameter(torch.randn(4, 3))
+        with torch.set_grad_enabled(with_grad):
+            self.views = VIEWS[kind](self.weight)
+        self.norms: list[float] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        views = [self.views] if isinstance(self.views, torch.Tensor) else self.views
+        with torch.no_grad():
+            self.norms.append(sum(float(v.norm()) for v in (views["parts"] if isinstance(views, dict) else views)))
+        return x @ self.weight.t()
+
+
+@pytest.mark.parametrize("kind", VIEWS)
+@pytest.mark.parametrize("with_grad", [True, False], ids=["grad", "no_grad"])
+@pytest.mark.parametrize("steps_before", [0, 2])
+def test_a_model_may_keep_views_of_its_weights(kind: str, with_grad: bool, steps_before: int):
+    """autograd gives some of them up when the weight is written to; all is back, and training goes on as a twin's."""
+    training, twin = (Training(Viewing(kind, with_grad=with_grad), steps_before) for _ in range(2))
+    look = Look(training.model.weight, training.optimizer, training.model.norms)
+    views, norms = training.model.views, len(training.model.norms)
+    records = range_test(
+        training.model,
+        training.optimizer,
+        F.mse_loss,
+        [(torch.ones(4, 3), torch.zeros(4, 4))],
+        num_steps=4,
+        progress=False,
+    )
+    assert records.loss[3] < records.loss[0]
+    look.assert_unchanged("after a test of a model with views")
+    assert training.model.views is views
+    assert len(training.model.norms) == norms
+    for each in (training, twin):
+        for _ in range(3):
+            each.step(each.loss())
+    assert training.facts == twin.facts
+    assert training.model.norms == twin.model.norms
+
+
+def test_a_view_is_used_in_a_graph_again():
+    """A view of `unbind` that is good for a graph before the test is good for one after it, with its gradient."""
+    model = nn.Linear(3, 2)
+    model.rows = model.weight.unbind()
+    Training(model, 0).test()
+    model.rows[1].sum().backward()
+    assert model.weight.grad is not None
+    assert model.weight.grad.tolist() == [[0.0] * 3, [1.0] * 3]
+
+
+def test_tensors_of_inference_mode_come_back():
+    """A buffer, and a view, from torch.inference_mode are written back to, though torch refuses to write to them."""
+    with torch.inference_mode():
+        table = torch.arange(6.0)
+        rows = table.view(2, 3).unbind()
+    model = nn.Module()
+    model.register_buffer("table", table)
+    model.rows = rows
+    snapshot = Snapshot([model])
+    with torch.inference_mode():
+        rows[0].fill_(9.0)
+        table[5:].fill_(9.0)
+    model.table = None
+    snapshot.restore()
+    assert model.table is table
+    assert table.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert all(row.is_inference() for row in model.rows)
+
+
+# --- sharded weights -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def one_process() -> Iterator[None]:
+    """A process group of this process alone."""
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore")  # FSDP warns of one process, of the CPU and of its own deprecation
+@pytest.mark.usefixtures("one_process")
+@pytest.mark.parametrize("keeps_originals", [True, False])
+@pytest.mark.parametrize("steps_before", [0, 2])
+def test_a_model_of_fsdp_keeps_views_of_its_weights(keeps_originals: bool, steps_before: int):
+    """Its flat weights, whose storages are freed and filled, come back, and training goes on as a twin's."""
+
+    def sharded() -> Training:
+        model: nn.Module = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
+        with torch.no_grad():
+            for index, weight in enumerate(model.parameters()):
+                weight.fill_(0.1 * (index + 1))
+        model = FullyShardedDataParallel(model, device_id=torch.device("cpu"), use_orig_params=keeps_originals)
+        return Training(model, steps_before, is_pending=False)
+
+    training, twin = sharded(), sharded()
+    before = values(training.model)
+    data = [(torch.ones(4, 3), torch.ones(4, 1))]
+    range_test(training.model, training.optimizer, F.mse_loss, data, num_steps=4, progress=False)
+    assert values(training.model) == before
+    for each in (training, twin):
+        for _ in range(3):
+            each.step(each.loss())
+    assert training.facts == twin.facts

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from lr_widget.restore import torch_modes, torch_modes_undo
+from lr_widget.restore import read_torch_modes, reset_torch_modes, torch_modes
 
 
 def nesting() -> int:
@@ -41,11 +41,11 @@ def enter_and_never_leave() -> None:
 def test_all_modes_come_back():
     """Gradients, autocast, its dtype, its cache and how deep it is nested."""
     before = modes(), nesting()
-    undo = torch_modes_undo()
+    kept = read_torch_modes()
     enter_and_never_leave()
     assert (modes(), nesting()) != before
     assert nesting() == before[1] + 2
-    undo()
+    reset_torch_modes(kept)
     assert (modes(), nesting()) == before
 
 
@@ -53,10 +53,10 @@ def test_modes_of_the_user_stay_on():
     """Inside the user's own autocast and no_grad, it is these that come back."""
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.float16):
         before = modes(), nesting()
-        undo = torch_modes_undo()
+        kept = read_torch_modes()
         torch.set_grad_enabled(True)
         torch.autocast("cpu", enabled=False).__enter__()
-        undo()
+        reset_torch_modes(kept)
         assert (modes(), nesting()) == before
 
 
@@ -72,9 +72,9 @@ def outputs_around_an_update() -> tuple[float, float]:
 
 def test_casts_of_old_weights_are_not_used_after_an_interrupt():
     """Each autocast block of the user's training casts the weights anew."""
-    undo = torch_modes_undo()
+    kept = read_torch_modes()
     enter_and_never_leave()
-    undo()
+    reset_torch_modes(kept)
     assert outputs_around_an_update() == (1.0, 2.0)
 
 
@@ -82,9 +82,9 @@ def test_without_the_nesting_calls_casts_of_old_weights_are_used(monkeypatch: py
     """In a torch that does not tell the nesting, all other modes are back; its cache of casts goes on too long."""
     monkeypatch.setattr(torch_modes, "_NESTING_CALLS", ())
     before = modes()
-    undo = torch_modes_undo()
+    kept = read_torch_modes()
     enter_and_never_leave()
-    undo()
+    reset_torch_modes(kept)
     assert modes() == before
     assert outputs_around_an_update() == (1.0, 1.0)
 
