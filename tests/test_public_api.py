@@ -24,7 +24,7 @@ FUNCTIONS = {
     "iter_range_test": (
         "(model, optimizer, loss_fn, train_data, *, "
         "start_lr=1e-07, end_lr=10.0, num_steps=100, schedule='exponential', "
-        "train_step=None, val_data=None, val_every=5, dataloader_options=None, device=None, "
+        "train_step=None, val_data=None, val_step=None, val_every=5, dataloader_options=None, device=None, "
         "accumulation_steps=1, autocast=None, grad_scaler=None, max_grad_norm=None, group_lrs='ratio', "
         "also_restore=(), diverge_factor=4.0, stop=None, seed=None, snapshot_device=None)"
     ),
@@ -32,14 +32,14 @@ FUNCTIONS = {
         "(model, optimizer, loss_fn, train_data, *, "
         "around=None, probe_steps=75, max_steps=300, profile='constant', progress=True, "
         "start_lr=1e-07, end_lr=10.0, num_steps=100, schedule='exponential', "
-        "train_step=None, val_data=None, val_every=5, dataloader_options=None, device=None, "
+        "train_step=None, val_data=None, val_step=None, val_every=5, dataloader_options=None, device=None, "
         "accumulation_steps=1, autocast=None, grad_scaler=None, max_grad_norm=None, group_lrs='ratio', "
         "also_restore=(), diverge_factor=4.0, stop=None, snapshot_device=None, repeats=1, seed=None)"
     ),
     "range_test": (
         "(model, optimizer, loss_fn, train_data, *, "
         "start_lr=1e-07, end_lr=10.0, num_steps=100, schedule='exponential', "
-        "train_step=None, val_data=None, val_every=5, dataloader_options=None, device=None, "
+        "train_step=None, val_data=None, val_step=None, val_every=5, dataloader_options=None, device=None, "
         "accumulation_steps=1, autocast=None, grad_scaler=None, max_grad_norm=None, group_lrs='ratio', "
         "also_restore=(), diverge_factor=4.0, stop=None, snapshot_device=None, repeats=1, seed=None, progress=True)"
     ),

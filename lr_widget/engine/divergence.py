@@ -38,7 +38,8 @@ class Divergence:
     to the highest median of three in a row. Where the loss has not fallen, the range may be tiny; 1 % of the best
     loss's size is then the least that counts, and 1e-6 of it, the resolution of float32, where it has.
 
-    Of the losses, only the extremes of the last window are kept, so memory does not grow with the sweep.
+    Most losses lie in the range that was covered when it was last measured. They are put aside, at the cost of one
+    comparison, and counted in when one leaves it. Of those counted in, only the extremes of the last window are kept.
 
     Args:
         factor: > 0; larger lets the curve climb further. None for never.
@@ -59,19 +60,34 @@ class Divergence:
         self._first: list[float] = []
         self._last: deque[float] = deque(maxlen=_CONFIRMING_STEPS)
         self._extremes: deque[_Extremes] = deque(maxlen=self._window + 1)
+        self._aside: list[float] = []
+        self._best = math.inf
+        self._limit = 0.0  # above the best loss; what the curve has covered only grows, so up to here all is well
 
     def __call__(self, loss: float) -> bool:
         """Take the next loss, a finite one, and return True if the curve has diverged with it."""
-        self._add(loss)
-        if self._factor is None or self._count < _MIN_STEPS:
+        if self._factor is None:
             return False
-        best = self._extremes[-1].lowest
+        self._aside.append(loss)
+        if loss - self._best <= self._limit and len(self._aside) < self._window:
+            self._best = min(self._best, loss)
+            return False
+        for earlier in self._aside:
+            self._add(earlier)
+        self._aside.clear()
+        return self._has_diverged(self._factor)
+
+    def _has_diverged(self, factor: float) -> bool:
+        self._best = best = self._extremes[-1].lowest
+        if self._count < _MIN_STEPS:
+            return False
         past = self._extremes[-1 - min(self._window, self._count // 2)]
         settled = past.highest_median - past.lowest
         history = min(past.highest - past.lowest, _OUTLIER_SHARE * settled)
+        self._limit = factor * history
         has_fallen = median(self._first) - best > 0.5 * history
         floor = abs(best) * (_FLOAT32_RESOLUTION if has_fallen else _FLAT_RESOLUTION)
-        return min(self._last) - best > self._factor * max(history, floor)
+        return min(self._last) - best > factor * max(history, floor)
 
     def _add(self, loss: float) -> None:
         self._count += 1

@@ -24,9 +24,13 @@ class Keywords(TypedDict, total=False):
             the step 1 … `num_steps` that gives its rate; then the bounds do not count.
         train_step: `train_step(model, batch)` → scalar loss, in place of `loss_fn`. With several optimizers it may
             return a list of losses, one for each in their order: each then gives gradients to the parameters of its own
-            optimizer alone, as a generator and a critic want it, and their sum is on record.
+            optimizer alone, as a generator and a critic want it, and their sum is on record. A loss may also come as
+            `{"loss": …}` or as an object with a `.loss`.
         val_data: in the forms of `train_data`; its loss is recorded every `val_every` steps, under no_grad and in
             eval mode: the mean over the batches, each counting the same, a smaller last one, too.
+        val_step: `val_step(model, batch)` → scalar loss of a batch of `val_data`, where `loss_fn` or `train_step`
+            cannot give it, as with detection models, which have a loss in train mode only. It may call
+            `model.train()`; the flags of the modules and their buffers come back.
         val_every: steps between two evaluations of `val_data`.
         dataloader_options: keywords for the DataLoader made for a Dataset or tensors, e.g. `{"batch_size": 64}`.
         device: where batches are moved; None for the model's own device, if it is on one.
@@ -36,12 +40,12 @@ class Keywords(TypedDict, total=False):
         max_grad_norm: clip the total norm of the gradients to this.
         group_lrs: "ratio" keeps the proportions of the param groups, with the swept rate on the first; "equal" gives
             the swept rate to all.
-        also_restore: more objects to put back, with `state_dict()` and `load_state_dict()`: schedulers, averaged
-            models, stateful loaders and samplers.
+        also_restore: more to put back: objects with `state_dict()` and `load_state_dict()` (schedulers, averaged
+            models, stateful loaders and samplers) and random generators.
         diverge_factor: the test ends as "diverged" when three losses in a row lie above the best one by more than this
             times the range that the curve has covered; None for never.
         stop: called with each record; a true answer ends the test as "stopped".
-        seed: seeds Python, NumPy, torch and the loader's generators for the test, which makes two tests identical.
+        seed: seeds Python, NumPy, torch and every generator that comes back, which makes two tests identical.
         snapshot_device: where the copy of the state is kept, e.g. "cpu" for a model that fills the accelerator; None
             for beside the original.
     """
@@ -52,6 +56,7 @@ class Keywords(TypedDict, total=False):
     schedule: str | Schedule
     train_step: Callable[[Any, Any], torch.Tensor] | None
     val_data: Any
+    val_step: Callable[[Any, Any], torch.Tensor] | None
     val_every: int
     dataloader_options: Mapping[str, Any] | None
     device: torch.device | str | None
@@ -74,6 +79,7 @@ DEFAULTS: Keywords = {
     "schedule": "exponential",
     "train_step": None,
     "val_data": None,
+    "val_step": None,
     "val_every": 5,
     "dataloader_options": None,
     "device": None,
@@ -90,13 +96,46 @@ DEFAULTS: Keywords = {
 }
 
 
+# The names that torch-lr-finder, ignite, fastai, Lightning, transformers and accelerate have for our keywords.
+_NAMES_OF_OTHERS = {
+    "loss_fn": "criterion loss_func loss_function loss",
+    "train_data": "train_loader train_dataloader train_dataloaders train_dataset dataloader data_loader loader data",
+    "train_step": "training_step step_fn forward_fn update_fn",
+    "val_data": "val_loader val_dataloader val_dataloaders valid_loader eval_dataset valid_data validation_data",
+    "val_step": "validation_step eval_step",
+    "start_lr": "min_lr init_value init_lr start_value lr_min lr_start",
+    "end_lr": "max_lr final_value final_lr end_value lr_max lr_end",
+    "num_steps": "num_iter num_it num_iters num_iterations num_training iterations n_iter max_iter",
+    "schedule": "step_mode mode lr_mode",
+    "accumulation_steps": "gradient_accumulation_steps accumulate_grad_batches accumulate_steps grad_accum",
+    "autocast": "amp use_amp mixed_precision fp16 bf16 amp_dtype precision",
+    "grad_scaler": "scaler amp_scaler",
+    "max_grad_norm": "gradient_clip_val clip_grad_norm grad_clip max_norm",
+    "diverge_factor": "diverge_th diverge_threshold early_stop_threshold stop_factor",
+    "stop": "callback should_stop",
+}
+_OPTIONS_OF_THE_LOADER = ("batch_size", "shuffle", "num_workers", "drop_last", "collate_fn", "sampler", "pin_memory")
+_SMOOTHING_HINT = "the records keep the raw loss; smooth it with records.smoothed_loss(beta=…)"
+_SCHEDULER_HINT = "a test steps no scheduler; to have one put back that your train_step steps, give also_restore=[…]"
+# The names of others for what is done in another way here, with that way.
+_HINTS = {
+    "smooth_f": _SMOOTHING_HINT,
+    "beta": _SMOOTHING_HINT,
+    "scheduler": _SCHEDULER_HINT,
+    "lr_scheduler": _SCHEDULER_HINT,
+    "stop_div": "give diverge_factor=None for a test that does not end when the loss explodes",
+    **{name: f"did you mean dataloader_options={{{name!r}: …}}?" for name in _OPTIONS_OF_THE_LOADER},
+    **{name: f"did you mean {ours!r}?" for ours, names in _NAMES_OF_OTHERS.items() for name in names.split()},
+}
+
+
 def refuse_unknown(caller: str, names: Iterable[str], known: Iterable[str]) -> None:
-    """Raise a TypeError for an unknown keyword, with the closest known one."""
+    """Raise a TypeError for an unknown keyword, with the one that is meant or else the closest known one."""
     known = [*known]
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"see help({caller})"
+            close = [f"did you mean {near!r}?" for near in difflib.get_close_matches(name, known, n=1)]
+            hint = _HINTS.get(name) or (close[0] if close else f"see help({caller})")
             raise TypeError(f"{caller} got an unexpected keyword argument {name!r}; {hint}")
 
 

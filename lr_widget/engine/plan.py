@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ..checks import check_count, check_seed, describe
-from ..restore import Snapshot, generators_of, sources_of
+from ..distributed import is_alone, join
+from ..errors import add_note
+from ..restore import GENERATORS, Snapshot
 from ..schedule import Sweep
 from ..training import Batches, RateSetter, Training, checked_device, takes_options
 from .divergence import check_diverge_factor
@@ -19,12 +21,18 @@ from .keywords import DEFAULTS, Keywords
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from ..distributed import Ranks
     from ..results import StepRecord
+    from ..schedule import Schedule
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A range test that is ready to run, its arguments checked; `dataclasses.replace` makes the next sweep's plan."""
+    """A range test that is ready to run, its arguments checked; `dataclasses.replace` makes the next sweep's plan.
+
+    Attributes:
+        generators: the random generators that the last snapshot has found.
+    """
 
     training: Training
     train: Batches
@@ -38,23 +46,21 @@ class Plan:
     stop: Callable[[StepRecord], bool] | None
     seed: int | None
     snapshot_device: torch.device | None
-
-    @cached_property
-    def sources(self) -> list[Any]:
-        """The loaders, and the samplers, datasets and transforms that they draw from."""
-        loaders = [self.train.loader, *([self.val.loader] if self.val is not None else [])]
-        return [source for loader in loaders for source in sources_of(loader)]
-
-    @cached_property
-    def generators(self) -> list[Any]:
-        """The random generators of the sources."""
-        return generators_of(self.sources)
+    generators: list[Any] = field(default_factory=list, init=False, repr=False)
 
     def snapshot(self) -> Snapshot:
-        """Copy the state of everything that the test may touch."""
+        """Copy the state of everything that the test may touch, and list the random generators."""
         train = self.training
+        loaders = [self.train.loader, *([self.val.loader] if self.val is not None else [])]
+        called = (self.stop, self.sweep.schedule)
         trained = (train.modules, train.optimizers, self.also_restore)
-        return Snapshot(*trained, self.sources, train.functions, self.snapshot_device)
+        snapshot = Snapshot(*trained, loaders, train.functions, self.snapshot_device, called, train.parameters)
+        self.generators[:] = snapshot.generators
+        return snapshot
+
+    def note_step(self, error: BaseException, step: int, lr: float) -> None:
+        """Add a note to an exception that says where in the test it came."""
+        add_note(error, f"while lr_widget was in step {step} of {self.sweep.num_steps}, at learning rate {lr:.3g}")
 
     def close(self) -> None:
         """Shut down the workers that the test started."""
@@ -86,6 +92,7 @@ def make_plan(
         optimizer,
         loss_fn,
         train_step=given["train_step"],
+        val_step=given["val_step"],
         device=given["device"],
         autocast=given["autocast"],
         grad_scaler=given["grad_scaler"],
@@ -94,12 +101,12 @@ def make_plan(
     return Plan(
         training=training,
         train=Batches(train_data, given["dataloader_options"], "train_data"),
-        val=_val_batches(given["val_data"], given["dataloader_options"]),
+        val=_val_batches(given["val_data"], given["dataloader_options"], given["val_step"]),
         val_every=check_count("val_every", given["val_every"], usual=5),
-        sweep=Sweep(given["start_lr"], given["end_lr"], given["num_steps"], given["schedule"]),
+        sweep=_checked_sweep(given["start_lr"], given["end_lr"], given["num_steps"], given["schedule"]),
         set_rate=RateSetter(training.optimizers, given["group_lrs"]),
         accumulation_steps=check_count("accumulation_steps", given["accumulation_steps"]),
-        also_restore=restorable(given["also_restore"], given["grad_scaler"]),
+        also_restore=[*restorable(given["also_restore"], given["grad_scaler"]), *training.schedulers],
         diverge_factor=check_diverge_factor(given["diverge_factor"]),
         stop=_check_stop(given["stop"]),
         seed=check_seed(given["seed"]),
@@ -117,21 +124,31 @@ def refuse_inference_mode() -> None:
 
 
 def restorable(also_restore: Any, grad_scaler: Any = None) -> list[Any]:
-    """List the objects to put back by their `state_dict()`, the scaler among them; an iterator serves only once.
+    """List the objects to put back, the scaler among them; an iterator serves only once.
 
     Raises:
-        TypeError: an object lacks `state_dict()` or `load_state_dict()`.
+        TypeError: an object lacks `state_dict()` or `load_state_dict()`, and is no random generator.
     """
-    if hasattr(also_restore, "load_state_dict"):
+    if hasattr(also_restore, "load_state_dict") or isinstance(also_restore, GENERATORS):
         also_restore = (also_restore,)  # one alone; walking over an nn.Sequential would give its layers
-    rule = "also_restore takes objects with state_dict() and load_state_dict()"
+    rule = "also_restore takes objects with state_dict() and load_state_dict(), and random generators"
     if not isinstance(also_restore, Iterable):
         raise TypeError(f"{rule}, got {describe(also_restore)}; leave it out where there are none")
     things = [*also_restore, *([grad_scaler] if grad_scaler is not None else [])]
     for thing in things:
-        if not (hasattr(thing, "state_dict") and hasattr(thing, "load_state_dict")):
+        if not (isinstance(thing, GENERATORS) or (hasattr(thing, "state_dict") and hasattr(thing, "load_state_dict"))):
             raise TypeError(f"{rule}, got {thing!r:.80}; what the model and the train_step hold comes back without it")
     return things
+
+
+def _checked_sweep(start_lr: float, end_lr: float, num_steps: int, schedule: str | Schedule) -> Sweep:
+    """Return the sweep, and undo the changes that a schedule of the user's makes when it is called for the check."""
+    snapshot = Snapshot(called=[schedule]) if callable(schedule) else None
+    try:
+        return Sweep(start_lr, end_lr, num_steps, schedule)
+    finally:
+        if snapshot is not None:
+            snapshot.restore()
 
 
 def _check_stop(stop: Any) -> Any:
@@ -140,9 +157,46 @@ def _check_stop(stop: Any) -> Any:
     return stop
 
 
-def _val_batches(val_data: Any, dataloader_options: Mapping[str, Any] | None) -> Batches | None:
+def _val_batches(val_data: Any, dataloader_options: Mapping[str, Any] | None, val_step: Any) -> Batches | None:
     if val_data is None:
+        if val_step is not None:
+            raise TypeError("val_step is for the batches of val_data; give val_data, too, or leave val_step out")
         return None
     batches = Batches(val_data, dataloader_options if takes_options(val_data) else None, "val_data")
     batches.refuse_one_shot("it is evaluated several times")
     return batches
+
+
+def meet(plan: Plan, call: Mapping[str, Any]) -> Ranks | None:
+    """Meet the other processes for a sweep; None in one process.
+
+    Args:
+        plan: of the sweep.
+        call: "test", the name of the function that the user has called, and its keywords that the plan does not have.
+
+    Raises:
+        RuntimeError, ValueError: as `join`.
+    """
+    if is_alone():
+        return None
+    sweep = plan.sweep
+    keywords = {
+        **sweep.as_recorded(),
+        **({"schedule": _digest(sweep)} if callable(sweep.schedule) else {}),
+        "accumulation_steps": plan.accumulation_steps,
+        "diverge_factor": plan.diverge_factor,
+        "seed": plan.seed,
+        "val_data": "none" if plan.val is None else "given",
+        "val_every": plan.val_every,
+    }
+    return join({**call, **keywords}, plan.training.modules)
+
+
+def _digest(sweep: Sweep) -> str:
+    """Return a word for the rates of a schedule of the user's; to call it must leave no trace."""
+    snapshot = Snapshot(called=[sweep.schedule])
+    try:
+        rates = [sweep.lr(step) for step in range(1, sweep.num_steps + 1)]
+    finally:
+        snapshot.restore()
+    return f"a function with the rates {sha256(repr(rates).encode()).hexdigest()[:8]}"

@@ -163,6 +163,7 @@ class Probing:
         self.plan = replace(plan, val_every=self._probe_steps)
         self._profile, self._records = profile, records
         self._stops_early = profile == "constant" and plan.val is None
+        self._call = {"test": "probe", "max_steps": self.num_steps, "profile": profile}
         self.runs: list[ProbeRun] = []
         self._open: tuple[float, list[StepRecord]] | None = None
 
@@ -172,7 +173,7 @@ class Probing:
             records: list[StepRecord] = []
             self._open = (lr, records)
             plan = replace(self.plan, sweep=self._sweep(lr), stop=partial(self._is_outrun, records))
-            reason = yield from keep(run_sweep(plan), records)
+            reason = yield from keep(run_sweep(plan, self._call), records)
             self.runs.append(_run(lr, records, reason))
             self._open = None
         return "completed"

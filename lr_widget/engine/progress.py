@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ..distributed import is_first_rank
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -48,6 +50,7 @@ def drain(steps: Steps, show: Show) -> str:
         except KeyboardInterrupt:
             if not has_begun:
                 raise
+            steps.close()  # while the interrupt is being handled: in several processes, the others hear why
             return "interrupted"
         finally:
             steps.close()
@@ -57,16 +60,28 @@ def drain(steps: Steps, show: Show) -> str:
 
 @contextmanager
 def progress_bar(title: str, total: int, *, enabled: bool) -> Iterator[Show]:
-    """Yield a function that shows each record in a tqdm bar of `total` steps; it does nothing unless enabled."""
-    if not enabled:
+    """Yield a function that shows each record in a tqdm bar of `total` steps, on rank 0 of several processes.
+
+    It does nothing unless enabled.
+    """
+    if not enabled or not is_first_rank():
         yield lambda record: None
         return
     from tqdm.auto import tqdm
 
+    last: StepRecord | None = None
     with tqdm(total=total, desc=title, unit="step") as bar:
 
         def show(record: StepRecord) -> None:
-            bar.set_postfix_str(f"lr {record.lr:.1e}, loss {record.loss:.4g}", refresh=False)
-            bar.update()
+            nonlocal last
+            last = record
+            if bar.update():  # drawn, as it is some times a second; to make the words at each step would cost more
+                bar.set_postfix_str(_words(record), refresh=False)
 
         yield show
+        if last is not None:
+            bar.set_postfix_str(_words(last))
+
+
+def _words(record: StepRecord) -> str:
+    return f"lr {record.lr:.1e}, loss {record.loss:.4g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..checks import check_count
+from ..distributed import of_first_rank
+from ..errors import RestoreError, add_note
 from ..results import LRRecords
 from .keywords import Keywords, refuse_unknown, spelled_out
 from .plan import Plan, make_plan
@@ -18,7 +21,7 @@ from .sweep import Steps, run_sweep
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from typing_extensions import Unpack
+    from typing_extensions import Self, Unpack
 
     from ..results import StepRecord
 
@@ -30,24 +33,39 @@ def iter_range_test(
     loss_fn: Callable[..., Any] | None,
     train_data: Any,
     **options: Unpack[Keywords],
-) -> Steps:
-    """Run a range test step by step: a generator of `StepRecord`, one an optimizer step.
+) -> OpenRangeTest:
+    """Run a range test step by step: a generator of `StepRecord`, one an optimizer step, for a `with` block.
 
     The arguments are checked at once; nothing is changed before the first record is asked for. When the generator
     ends, for whatever reason, the model, the optimizer, the random generators and everything else it touched are bit
-    for bit as they were. To stop it, close it; to pause it, do not ask for the next record. Meanwhile, no other test
-    runs on the same model.
+    for bit as they were. To stop it, leave the block or close it; to pause it, do not ask for the next record. In
+    several processes, call it on every rank: all of them get the same records.
 
-    The following come back: the models and optimizers with all that their attributes hold; the objects that `loss_fn`
-    and `train_step` are methods of, likewise; the modules and optimizers that these functions refer to, in their
-    closure or as globals; the loaders, samplers and datasets, their generators and those of collate functions and
-    transforms, but not the data; the random generators of Python, NumPy and torch; and `also_restore`.
+    Until it ends, the model is in the middle of the test, and what anybody else does to it would be lost. So no other
+    test runs on it, and a step of any torch optimizer on its parameters raises a RuntimeError before it changes
+    anything. Where parameters are written to in another way between two steps, as by `load_state_dict()`, the test
+    leaves these as they are, puts back all else, and ends with a RestoreError: raised by the next step or by
+    `close()`, or printed where the generator is only collected. Not noticed are updates by hand through `.data`.
+
+    The following come back: the models and optimizers with all that they hold; the objects that `loss_fn` and
+    `train_step` are methods of, likewise; `also_restore`; the random generators of Python, NumPy and torch; and the
+    generators and the state of the user's own that the code of the test leads to. That is followed from all functions
+    (also hooks, `collate_fn`, `stop`, `schedule` and `autocast`), loaders, samplers, datasets and transforms, by
+    closures, defaults, the globals that functions name, attributes, and the methods of classes. Left out are the data:
+    the contents of datasets, tensors and arrays that only a function names if they are larger than 16 MiB and than
+    every trained one, and its containers of more than 1,000 members; iterators; and objects of installed packages that
+    are no part of a training, such as a progress bar. Notes of the user's stay: the numbers and texts that a function
+    writes into variables, lists and dicts that it names, and all that it adds to these, as in `calls += 1` and
+    `losses.append(...)`; in the attributes of an object they come back.
 
     Args:
         model: module, or list or mapping of modules for a `train_step` that uses several. An eval-mode model is put
             into train mode for the test; submodules frozen in eval mode inside a train-mode model stay so.
-        optimizer: optimizer, or list of optimizers that are stepped together. LBFGS gets a closure over the step's
-            batches, and so does one whose `step` requires a closure.
+        optimizer: optimizer, or list of optimizers that are stepped together, or what `configure_optimizers` of
+            Lightning returns: its schedulers are not stepped, but put back. LBFGS gets a closure over the step's
+            batches, and so does any whose `step` requires one. Those with a `train()` and an `eval()` of their own, as
+            schedule-free ones have them, are put into train mode, without their warm-up, and for `val_data` into eval
+            mode.
         loss_fn: `loss_fn(output, targets)` → scalar loss; None with `train_step`, or with mapping batches whose
             model answers with a `.loss`.
         train_data: DataLoader, Dataset, tuple of two tensors (inputs, targets), or any iterable of batches; starts over
@@ -55,7 +73,7 @@ def iter_range_test(
         **options: {keywords}
 
     Returns:
-        A generator of records whose return value is the stop reason.
+        A generator of records whose return value is the stop reason, and a context manager that closes it.
 
     Raises:
         ValueError, TypeError: an argument is wrong, or, with the first record, the data or the loss is; the message has
@@ -64,9 +82,64 @@ def iter_range_test(
             `torch.inference_mode()`.
         RestoreError: something could not be put back; the rest was. Where the test has ended in an exception of the
             user's, that one is raised, with a note that says so.
+
+    >>> import torch
+    >>> model = torch.nn.Linear(2, 1)
+    >>> data = [(torch.ones(4, 2), torch.ones(4, 1))]
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> with iter_range_test(model, optimizer, torch.nn.functional.mse_loss, data) as test:
+    ...     for record in test:
+    ...         if record.lr > 0.01:
+    ...             break
+    >>> record.step
+    63
     """
     refuse_unknown("iter_range_test", options, signature(iter_range_test).parameters)
-    return run_sweep(make_plan(model, optimizer, loss_fn, train_data, **options))
+    return OpenRangeTest(run_sweep(make_plan(model, optimizer, loss_fn, train_data, **options)))
+
+
+class OpenRangeTest(Generator["StepRecord", None, str]):
+    """The generator of a range test as a context manager: leaving the block, however, puts everything back.
+
+    Args:
+        steps: the generator of the test's steps.
+
+    Attributes:
+        stop_reason: why the test ended by itself; None before, and where it was closed.
+    """
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self.stop_reason: str | None = None
+
+    def send(self, value: None) -> StepRecord:
+        """Take the next step and return its record."""
+        try:
+            return self._steps.send(value)
+        except StopIteration as end:
+            self.stop_reason = self.stop_reason or end.value
+            raise
+
+    def throw(self, *exception: Any) -> StepRecord:
+        """Raise an exception where the test is suspended, which ends it."""
+        return self._steps.throw(*exception)
+
+    def close(self) -> None:
+        """End the test and put everything back; a test that has ended is left alone."""
+        self._steps.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        try:
+            self.close()
+        except RestoreError as failure:
+            if not isinstance(error, Exception):  # an interrupt is often taken for an answer, and its notes never seen
+                raise
+            add_note(error, str(failure))
+        finally:
+            self.close()  # again, for a Ctrl-C that came just before the first one; closing twice does nothing
 
 
 @spelled_out(last=("repeats", "seed", "progress"))
@@ -81,6 +154,8 @@ def range_test(
     **options: Unpack[Keywords],
 ) -> LRRecords:
     """Run a range test and return its records; the model and all else are bit for bit untouched afterwards.
+
+    In several processes, call it on every rank: all of them get the same records.
 
     Args:
         model, optimizer, loss_fn, train_data: as for `iter_range_test`.
@@ -142,7 +217,8 @@ class RangeTest:
     def steps(self) -> Steps:
         """Yield the steps of all sweeps and return the last one's stop reason; to be called once."""
         for repeat in range(self.repeats):
-            steps = run_sweep(replace(self.plan, seed=_repeat_seed(self.plan.seed, repeat)))
+            plan = replace(self.plan, seed=_repeat_seed(self.plan.seed, repeat))
+            steps = run_sweep(plan, {"test": "range_test", "repeats": self.repeats})
             self.sweeps.append([])
             self._reasons.append((yield from keep(steps, self.sweeps[-1])))
         return self._reasons[-1]
@@ -165,7 +241,10 @@ class RangeTest:
 
 
 def _repeat_seed(seed: int | None, repeat: int) -> int | None:
-    """Return the seed of a repeat, counted from 0; the first one without a seed is not seeded at all."""
+    """Return the seed of a repeat, counted from 0; the first one without a seed is not seeded at all.
+
+    In several processes the repeats have the same seeds, as one that is given.
+    """
     if repeat == 0:
         return seed
-    return ((torch.initial_seed() if seed is None else seed) + repeat) % 2**63
+    return ((of_first_rank(torch.initial_seed()) if seed is None else seed) + repeat) % 2**63

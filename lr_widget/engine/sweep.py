@@ -5,42 +5,70 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from ..errors import add_note
-from ..restore import Guard, keep_rng, seed_all, torch_modes_undo
+from ..restore import Guard, drop_gathered, keep_rng, read_torch_modes, reset_torch_modes, seed_all
 from ..results import StepRecord
 from .divergence import Divergence
-from .plan import refuse_inference_mode
+from .plan import meet, refuse_inference_mode
+from .together import run_together
+from .watch import Watch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .plan import Plan
+    from .together import Meeting
 
 READ_LAG_STEPS = 4  # losses on an accelerator are read so many steps late, so that no step waits for the device
 
 Steps = Generator[StepRecord, None, str]  # yields a record a step and returns the stop reason
 
+_RANGE_TEST = {"test": "range_test", "repeats": 1}
 
-def run_sweep(plan: Plan) -> Steps:
+
+def run_sweep(plan: Plan, call: Mapping[str, Any] = _RANGE_TEST) -> Steps:
     """Yield a record a step, restore everything at the end, however it comes, and return the stop reason.
 
+    Args:
+        plan: of the sweep.
+        call: for several processes; see `meet`.
+
     Raises:
-        RuntimeError: another test is running on the same model, or torch is in inference mode.
+        RuntimeError: another test is running on the same model, or torch is in inference mode, or another process has
+            failed.
+        ValueError: processes were given different keywords.
         RestoreError: something could not be put back; the rest was. It does not take the place of the user's own
-            exception, but is a note to it.
+            exception, but is a note to it. Or somebody else wrote to parameters between two steps; see `Watch`.
     """
     refuse_inference_mode()
-    guard = Guard(plan.snapshot, plan.close, plan.training.trained)
+    ranks = meet(plan, call)
+    watch = Watch(plan.training.parameters)
+
+    def close() -> None:
+        watch.end()
+        try:
+            plan.close()
+        finally:
+            drop_gathered(plan.training.modules, has_failed=True)
+
+    guard = Guard(plan.snapshot, close, plan.training.trained, watch.newer)
     try:
         try:
+            drop_gathered(plan.training.modules)
             guard.begin()
-            return (yield from _steps(plan))
+            watch.begin()
+            if ranks is None:
+                return (yield from _steps(plan, watch))
+            return (yield from run_together(plan, ranks, partial(_steps, plan, watch)))
         except BaseException as error:
-            guard.failure = error
+            guard.failure, guard.modes = error, watch.modes
+            if ranks is not None:
+                ranks.part(error)
             raise
         finally:
             guard.put_back()
@@ -48,18 +76,19 @@ def run_sweep(plan: Plan) -> Steps:
         guard.end()
 
 
-def _steps(plan: Plan) -> Steps:
+def _steps(plan: Plan, watch: Watch, meeting: Meeting | None = None) -> Steps:
     if plan.seed is not None:
         seed_all(plan.seed, plan.generators)
     plan.training.prepare()
     has_diverged = Divergence(plan.diverge_factor, plan.sweep.num_steps)
-    lag = _read_lag(plan.training.device)
-    batches = iter(plan.train)
+    lag, batches = _read_lag(plan.training.device), iter(plan.train)
+    if meeting is not None:
+        lag, batches = 0, meeting.draw_ahead(batches)
     unread: deque[_Unread] = deque()
     reason, failure = "completed", None
     for step in range(1, plan.sweep.num_steps + 1):
         try:
-            taken = _take_step(plan, step, batches)
+            taken = _take_step(plan, step, batches, watch, meeting)
         except Exception as error:  # noqa: BLE001, PERF203, RUF100  # raised below, when the steps before it are on record
             failure = error
             break
@@ -67,10 +96,10 @@ def _steps(plan: Plan) -> Steps:
             reason = "exhausted"
             break
         unread.append(taken)
-        if len(unread) > lag and (found := (yield from _read(plan, unread, has_diverged))) is not None:
+        if len(unread) > lag and (found := (yield from _read(plan, unread, has_diverged, watch, meeting))) is not None:
             return found
     while unread:
-        if (found := (yield from _read(plan, unread, has_diverged))) is not None:
+        if (found := (yield from _read(plan, unread, has_diverged, watch, meeting))) is not None:
             return found
     try:
         if failure is not None:
@@ -84,79 +113,115 @@ def _read_lag(device: torch.device | None) -> int:
     return 0 if device is None or device.type == "cpu" else READ_LAG_STEPS
 
 
-@dataclass
-class _Unread:
-    """A step that was taken and the function that reads its record."""
+class _Unread(NamedTuple):
+    """A step that was taken, with a function that reads its loss."""
 
     step: int
-    lr: float
-    record: Callable[[], StepRecord]
+    group_lrs: tuple[float, ...]
+    read_loss: Callable[[], float]
+    val_loss: float | None
+    is_skipped: bool
+
+    def record(self) -> StepRecord:
+        """Read the loss, which may wait for an accelerator."""
+        return StepRecord(
+            self.step, self.group_lrs[0], self.read_loss(), self.group_lrs, self.val_loss, self.is_skipped
+        )
 
 
-def _take_step(plan: Plan, step: int, batches: Iterator[Any]) -> _Unread | None:
+def _take_step(plan: Plan, step: int, batches: Iterator[Any], watch: Watch, meeting: Meeting | None) -> _Unread | None:
     """Train one step and return it unread, or None where the data has ended."""
     lr = plan.sweep.lr(step)
-    put_modes_back = torch_modes_undo()
+    modes = watch.modes = read_torch_modes()
     try:
+        if not torch.is_grad_enabled():
+            torch.set_grad_enabled(True)
         taken = list(islice(batches, plan.accumulation_steps))
         if len(taken) < plan.accumulation_steps:
             return None
-        group_lrs = plan.set_rate(lr)
+        group_lrs, updates = plan.set_rate(lr), watch.updates
         # Once more just before the update: a user's step may call a scheduler.
-        loss, is_skipped = plan.training.update(taken, before_update=lambda: plan.set_rate(lr))
-        val_loss = _validate(plan, step)
+        update = plan.training.update if meeting is None else meeting.update
+        loss, is_skipped = update(taken, lambda: plan.set_rate(lr))
+        if watch.updates == updates and not is_skipped and not watch.has_written():
+            _refuse_left_out(plan)
+        val_loss = _validate(plan, step, meeting)
     except StopIteration as error:  # out of a generator it would say that the generator has ended
         ended = RuntimeError(
             "the model, the loss or the train_step raised StopIteration, as next() does where an iterator has ended; "
             "give that iterator as many items as the test has steps, or start it over"
         )
-        _add_note(ended, plan, step, lr)
+        plan.note_step(ended, step, lr)
         raise ended from error
     except Exception as error:
-        _add_note(error, plan, step, lr)
+        plan.note_step(error, step, lr)
         raise
     finally:
-        put_modes_back()
-    read_loss = _start_reading(loss)
-    return _Unread(step, lr, lambda: StepRecord(step, group_lrs[0], read_loss(), group_lrs, val_loss, is_skipped))
+        reset_torch_modes(modes)
+        # Not where the line above is interrupted: tests/no_trace/test_interrupts.py,
+        # test_an_exception_while_a_failed_step_unwinds_leaves_no_mode_on.
+        watch.modes = None
+    read_loss = partial(float, meeting.loss) if meeting is not None else _start_reading(loss)
+    return _Unread(step, group_lrs, read_loss, val_loss, is_skipped)
 
 
-def _validate(plan: Plan, step: int) -> float | None:
+def _refuse_left_out(plan: Plan) -> None:
+    names = " and ".join(type(optimizer).__name__ for optimizer in plan.training.optimizers)
+    raise RuntimeError(
+        f"step() of {names} left the update out, so that the rate has no effect and accumulated gradients would be "
+        "lost; where accelerate accumulates (accelerator.accumulate), leave that out of the train_step and give "
+        "accumulation_steps"
+    )
+
+
+def _validate(plan: Plan, step: int, meeting: Meeting | None) -> float | None:
     if plan.val is None or step % plan.val_every:
         return None
     with keep_rng(plan.generators):  # a shuffling val loader must not change what the training sees
-        return plan.training.evaluate(plan.val.one_pass())
+        if meeting is None:
+            return plan.training.evaluate(plan.val.one_pass())
+        return meeting.mean(plan.training.evaluate(meeting.each_everywhere(plan.val.one_pass())))
 
 
-def _read(plan: Plan, unread: deque[_Unread], has_diverged: Divergence) -> Generator[StepRecord, None, str | None]:
+def _read(
+    plan: Plan, unread: deque[_Unread], has_diverged: Divergence, watch: Watch, meeting: Meeting | None
+) -> Generator[StepRecord, None, str | None]:
     """Yield the oldest unread record and return the reason to stop after it, if there is one."""
     oldest = unread.popleft()
     try:
         record = oldest.record()
     except Exception as error:
-        _add_note(error, plan, oldest.step, oldest.lr)
+        plan.note_step(error, oldest.step, oldest.group_lrs[0])
         raise
-    yield record
+    watch.suspend()
+    try:
+        yield record
+    finally:
+        watch.resume()
     if not math.isfinite(record.loss):
         return "non_finite"
     if has_diverged(record.loss):
         return "diverged"
-    return "stopped" if _wants_to_stop(plan, record) else None
+    return "stopped" if _wants_to_stop(plan, record, meeting) else None
 
 
-def _wants_to_stop(plan: Plan, record: StepRecord) -> bool:
+def _wants_to_stop(plan: Plan, record: StepRecord, meeting: Meeting | None) -> bool:
+    if plan.stop is None:
+        return False
+    if meeting is not None:
+        meeting.heed(plan.stop, record)
+        return False
     try:
-        return plan.stop is not None and bool(plan.stop(record))
+        return bool(plan.stop(record))
     except Exception as error:
-        _add_note(error, plan, record.step, record.lr)
+        plan.note_step(error, record.step, record.lr)
         raise
 
 
 def _start_reading(loss: torch.Tensor) -> Callable[[], float]:
     """Return a function that reads the loss; a copy from a CUDA device starts now and is awaited when it is read."""
     if loss.device.type == "cpu":
-        value = float(loss)
-        return lambda: value
+        return partial(float, loss.item())
     if loss.device.type != "cuda":
         return lambda: float(loss)
     host = torch.empty((), dtype=loss.dtype, device="cpu", pin_memory=True)
@@ -169,7 +234,3 @@ def _start_reading(loss: torch.Tensor) -> Callable[[], float]:
         return float(host)
 
     return read
-
-
-def _add_note(error: Exception, plan: Plan, step: int, lr: float) -> None:
-    add_note(error, f"while lr_widget was in step {step} of {plan.sweep.num_steps}, at learning rate {lr:.3g}")

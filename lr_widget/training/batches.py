@@ -90,9 +90,11 @@ def _loader(data: Any, options: Mapping[str, Any], name: str) -> Iterable[Any]:
         _refuse_options(options, name, "a DataLoader")
         return _with_own_workers(data)
     _refuse_arrays(data, name)
+    _refuse_one_batch(data, name)
+    _refuse_listed_pair(data, name)
     if takes_options(data):
         return _loader_of_dataset(_tensor_dataset(data, name) if _is_tensor_tuple(data) else data, options, name)
-    if isinstance(data, (torch.Tensor, str, bytes, Mapping)) or not isinstance(data, Iterable):
+    if isinstance(data, (torch.Tensor, str, bytes)) or not isinstance(data, Iterable):
         raise TypeError(f"{name} must be {_FORMS}, got {type(data).__name__}")
     _refuse_options(options, name, f"an iterable ({type(data).__name__})")
     return data
@@ -139,10 +141,44 @@ def _length(data: Any) -> int | None:
 
 
 def _refuse_arrays(data: Any, name: str) -> None:
+    """Refuse arrays and tables, also beside tensors: their dtype is rarely the model's."""
     parts = data if isinstance(data, (tuple, list)) and data else [data]
-    if all(isinstance(part, np.ndarray) for part in parts):
+    if not all(isinstance(part, (torch.Tensor, np.ndarray)) or _is_table(part) for part in parts):
+        return
+    table = next((part for part in parts if _is_table(part)), None)
+    if table is not None or any(isinstance(part, np.ndarray) for part in parts):
+        got = "NumPy arrays" if table is None else f"a {type(table).__name__}"
+        x, y = ("x", "y") if table is None else ("x.to_numpy()", "y.to_numpy()")
         raise TypeError(
-            f"{name} must be {_FORMS}, got NumPy arrays; give tensors, as (torch.as_tensor(x), torch.as_tensor(y))"
+            f"{name} must be {_FORMS}, got {got}; give tensors, as (torch.as_tensor({x}), torch.as_tensor({y})), "
+            "in the model's dtype"
+        )
+
+
+def _is_table(data: Any) -> bool:
+    """Tell a table of pandas or polars, or a column of one."""
+    return hasattr(data, "to_numpy") and not isinstance(data, type)
+
+
+def _refuse_one_batch(data: Any, name: str) -> None:
+    """Refuse a mapping, and an object like the graphs of PyTorch Geometric: it has keys and moves to a device."""
+    is_like_one = hasattr(data, "keys") and hasattr(data, "to") and not isinstance(data, (Dataset, type))
+    if isinstance(data, Mapping) or is_like_one:
+        raise TypeError(
+            f"{name} must be {_FORMS}, got {type(data).__name__}; if this is one batch, give a list of it, [batch]"
+        )
+
+
+def _refuse_listed_pair(data: Any, name: str) -> None:
+    """Refuse a list of two tensors that are as long but unlike: two batches by the rule for lists, but not meant so."""
+    if not isinstance(data, list) or len(data) != 2 or not all(isinstance(part, torch.Tensor) for part in data):
+        return
+    first, second = data
+    are_alike = first.shape == second.shape and first.dtype == second.dtype
+    if first.ndim and second.ndim and len(first) == len(second) and not are_alike:
+        raise TypeError(
+            f"{name} as a list of two tensors could be a pair or two batches; give a tuple (inputs, targets), or for "
+            "two batches a DataLoader([first, second], batch_size=None)"
         )
 
 

@@ -46,7 +46,11 @@ def to_device(batch: Any, device: torch.device | None) -> Any:
     if device is None:
         return batch
     if isinstance(batch, torch.Tensor):
+        if batch.device == device:
+            return batch
         return batch.to(device, non_blocking=batch.device.type == "cpu" and batch.is_pinned())
+    if type(batch) in (tuple, list):
+        return type(batch)([to_device(item, device) for item in batch])
     if isinstance(batch, type):
         return batch
     if hasattr(batch, "to"):

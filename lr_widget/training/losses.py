@@ -10,25 +10,18 @@ from torch import nn
 
 from ..checks import describe
 
+Step = Callable[[Any, Any], Any]  # the user's, with the model and a batch
 LossOfBatch = Callable[[Any], Any]  # the answer is the user's; check_losses looks at it
 
 
-def loss_of_batch(
-    model: Any, loss_fn: Callable[..., Any] | None, train_step: Callable[[Any, Any], Any] | None
-) -> LossOfBatch:
+def loss_of_batch(model: Any, loss_fn: Callable[..., Any] | None, train_step: Step | None) -> LossOfBatch:
     """Return the function from a batch to its loss: the user's `train_step`, or the supervised step.
 
     Raises:
         TypeError: `loss_fn` or `train_step` is no function, or they do not go together.
     """
-    for name, function in (("loss_fn", loss_fn), ("train_step", train_step)):
-        if isinstance(function, type):
-            raise TypeError(
-                f"{name} must be a function or an object that is called, got the class {function.__name__}; "
-                f"make one of it: {function.__name__}()"
-            )
-        if function is not None and not callable(function):
-            raise TypeError(f"{name} must be callable, got {describe(function)}")
+    _check_function("loss_fn", loss_fn)
+    _check_function("train_step", train_step)
     if train_step is not None:
         if loss_fn is not None:
             raise TypeError("give loss_fn or train_step, not both; train_step(model, batch) computes the whole loss")
@@ -36,6 +29,26 @@ def loss_of_batch(
     if not isinstance(model, nn.Module):
         raise TypeError("several models need a train_step=callable(model, batch) -> loss; loss_fn serves one model")
     return _supervised_step(model, loss_fn)
+
+
+def val_loss_of_batch(model: Any, val_step: Step | None, loss_of: LossOfBatch) -> LossOfBatch:
+    """Return the function from a batch of the validation data to its loss: the user's `val_step`, or that of training.
+
+    Raises:
+        TypeError: `val_step` is no function.
+    """
+    _check_function("val_step", val_step)
+    return loss_of if val_step is None else lambda batch: val_step(model, batch)
+
+
+def _check_function(name: str, function: Any) -> None:
+    if isinstance(function, type):
+        raise TypeError(
+            f"{name} must be a function or an object that is called, got the class {function.__name__}; "
+            f"make one of it: {function.__name__}()"
+        )
+    if function is not None and not callable(function):
+        raise TypeError(f"{name} must be callable, got {describe(function)}")
 
 
 def _supervised_step(model: nn.Module, loss_fn: Callable[..., Any] | None) -> LossOfBatch:
@@ -52,13 +65,16 @@ def _supervised_step(model: nn.Module, loss_fn: Callable[..., Any] | None) -> Lo
     """
 
     def step(batch: Any) -> Any:
-        if isinstance(batch, Mapping):
+        is_tuple = isinstance(batch, (tuple, list))  # asked first, for it costs less
+        if not is_tuple and isinstance(batch, Mapping):
             output = model(**batch)
             return _own_loss(output) if loss_fn is None else loss_fn(output, batch)
-        if not isinstance(batch, (tuple, list)) or len(batch) < 2:
+        if not is_tuple or len(batch) < 2:
+            is_tensor = isinstance(batch, torch.Tensor)
             raise TypeError(
                 f"a batch must be a pair (inputs, targets) or a mapping, got {describe(batch)}; "
                 "for other batches give train_step=callable(model, batch) -> loss"
+                + (", and for tensors of all inputs and all targets a tuple (x, y)" if is_tensor else "")
             )
         if loss_fn is None:
             raise TypeError("loss_fn is None, but the batches are (inputs, targets); give a loss_fn or a train_step")
@@ -80,13 +96,22 @@ def _own_loss(output: Any) -> Any:
 
 
 def check_losses(answer: Any, num_optimizers: int, *, needs_grad: bool = True) -> list[torch.Tensor]:
-    """Return the losses if they can be trained on: one, or one for each of several optimizers.
+    """Return the losses, each of shape (), if they can be trained on: one, or one for each of several optimizers.
+
+    Args:
+        answer: a loss, or a list or tuple of losses; each a tensor, a mapping with the key "loss", or an object with
+            a `.loss`.
+        num_optimizers: so many losses a list must have.
+        needs_grad: a loss without a gradient is refused.
 
     Raises:
         TypeError: a loss is no tensor.
         ValueError: the number of losses is not that of the optimizers, or a loss is no single real number or has no
             gradient.
     """
+    if isinstance(answer, torch.Tensor):
+        return [_check_loss(answer, needs_grad)]
+    answer = _loss_in(answer)
     if num_optimizers == 1 or not isinstance(answer, (list, tuple)):
         return [_check_loss(answer, needs_grad)]
     if len(answer) != num_optimizers:
@@ -94,7 +119,21 @@ def check_losses(answer: Any, num_optimizers: int, *, needs_grad: bool = True) -
             f"the train_step must return one loss, or one for each of the {num_optimizers} optimizers in their order, "
             f"got {describe(answer)}; add up those that belong to one optimizer"
         )
-    return [_check_loss(loss, needs_grad) for loss in answer]
+    return [_check_loss(_loss_in(loss), needs_grad) for loss in answer]
+
+
+def _loss_in(answer: Any) -> Any:
+    """Return the loss that an answer holds under that name, or the answer itself."""
+    if isinstance(answer, torch.Tensor):
+        return answer
+    if not isinstance(answer, Mapping):
+        return getattr(answer, "loss", answer)
+    if "loss" not in answer:
+        raise TypeError(
+            f'a mapping of losses must have the key "loss", which is trained, got the keys {[*answer]!r:.80}; '
+            "return the loss itself, such as the sum of these"
+        )
+    return answer["loss"]
 
 
 def _check_loss(loss: Any, needs_grad: bool) -> torch.Tensor:
@@ -107,4 +146,4 @@ def _check_loss(loss: Any, needs_grad: bool) -> torch.Tensor:
             "the loss has no gradient, so nothing can be learnt from it; "
             "compute it from the model's output, with parameters that require grad and without detach() or no_grad()"
         )
-    return loss
+    return loss if loss.ndim == 0 else loss.reshape(())

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from ..checks import describe
+from .optimizers import has_modes
+from .parameters import version_of
 
 AutocastFactory = Callable[[], AbstractContextManager[Any]]
 
@@ -43,10 +45,18 @@ def make_autocast(autocast: Any, device: torch.device | None) -> AutocastFactory
 
 
 @contextmanager
-def evaluating(models: Sequence[nn.Module]) -> Iterator[None]:
-    """Put every module into eval mode without gradients, and each one's own flag back afterwards."""
+def evaluating(models: Sequence[nn.Module], optimizers: Sequence[torch.optim.Optimizer] = ()) -> Iterator[None]:
+    """Put every module, and optimizers with modes, into eval mode without gradients, and back afterwards.
+
+    Each module gets its own flag back. So do buffers that were written to, for the user's function may put modules into
+    train mode: the statistics of a BatchNorm are of the training data.
+    """
     flags = [(module, module.training) for model in models for module in model.modules()]
+    with_modes = [optimizer for optimizer in optimizers if has_modes(optimizer)]
+    put_buffers_back = _buffers_undo(models)
     try:
+        for optimizer in with_modes:
+            optimizer.eval()  # type: ignore[attr-defined]
         for model in models:
             model.eval()
         with torch.no_grad():
@@ -57,6 +67,23 @@ def evaluating(models: Sequence[nn.Module]) -> Iterator[None]:
                 module.train(was_training)
         for module, was_training in flags:  # last, because a train() sets the flags of submodules, too
             module.training = was_training
+        put_buffers_back()
+        for optimizer in with_modes:
+            optimizer.train()  # type: ignore[attr-defined]
+
+
+def _buffers_undo(models: Sequence[nn.Module]) -> Callable[[], None]:
+    """Return a function that puts back the buffers that were written to since."""
+    buffers = {id(buffer): buffer for model in models for buffer in model.buffers() if not buffer.is_inference()}
+    saved = [(buffer, buffer.detach().clone(), version_of(buffer)) for buffer in buffers.values()]
+
+    def undo() -> None:
+        with torch.no_grad():
+            for buffer, value, version in saved:
+                if version_of(buffer) != version:
+                    buffer.copy_(value)
+
+    return undo
 
 
 # The class of every context that a @contextmanager function makes; contextlib has no public name for it.

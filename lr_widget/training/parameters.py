@@ -1,17 +1,17 @@
-"""Models and optimizers as users give them: one or several, the parameters they train, optimizers with a closure."""
+"""Models as users give them, one or several, and the parameters that they and the optimizers train."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MethodType
-from typing import Any
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from ..checks import describe
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 
 def listed(given: Any, kind: type, name: str) -> list[Any]:
@@ -75,21 +75,10 @@ def optimized_by(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
 def writes_to(parameters: Sequence[torch.Tensor]) -> list[tuple[object, ...]]:
     """Return the counts of writes to parameters and gradients, and the gradients' identities, to be compared later."""
     grads = [p.grad for p in parameters]
-    return [(_version(p), id(grad), _version(grad)) for p, grad in zip(parameters, grads, strict=True)]
+    return [(version_of(p), id(grad), version_of(grad)) for p, grad in zip(parameters, grads, strict=True)]
 
 
-def needs_closure(optimizer: torch.optim.Optimizer) -> bool:
-    """Tell optimizers whose `step` requires a closure (LBFGS, and by its signature any other) from the rest."""
-    if isinstance(optimizer, torch.optim.LBFGS):
-        return True
-    try:
-        closure = inspect.signature(type(optimizer).step).parameters.get("closure")
-    except (TypeError, ValueError):  # a step without a signature, as of an extension in C
-        return False
-    return closure is not None and closure.default is closure.empty and closure.kind is not closure.VAR_POSITIONAL
-
-
-def _version(tensor: torch.Tensor | None) -> object:
+def version_of(tensor: torch.Tensor | None) -> object:
     """Return the count of writes to a tensor, as autograd keeps it; torch has no public name for it.
 
     Without it, test_a_sharpness_aware_step_uses_the_gradient_of_the_pushed_weight would get the gradient of before the

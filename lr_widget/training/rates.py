@@ -33,6 +33,7 @@ class RateSetter:
         if mode not in ("ratio", "equal"):
             raise ValueError(f'group_lrs must be "ratio" or "equal", got {mode!r}')
         self._optimizers = optimizers
+        self._only = optimizers[0] if len(optimizers) == 1 else None
         groups = self._groups()
         _refuse_own_rates(groups)
         self._shares = _proportions(groups) if mode == "ratio" and len(groups) > 1 else (1.0,) * len(groups)
@@ -48,16 +49,20 @@ class RateSetter:
         Raises:
             ValueError: there are more or fewer groups than at first.
         """
-        groups = self._groups()
+        # The groups as they are now: `load_state_dict()` puts new ones in their place.
+        groups = self._only.param_groups if self._only is not None else self._groups()
         if len(groups) != len(self._shares):
             raise ValueError(
                 f"the number of param groups must stay as it was at first, {len(self._shares)}, got {len(groups)}; "
                 "add or remove groups before the range test"
             )
-        return tuple(_write(group, lr * share) for group, share in zip(groups, self._shares, strict=True))
+        if len(groups) == 1 and type(groups[0]["lr"]) is float:  # by far the commonest, twice a step
+            groups[0]["lr"] = lr
+            return (lr,)
+        return tuple([_write(group, lr * share) for group, share in zip(groups, self._shares, strict=True)])
 
     def _groups(self) -> list[dict[str, Any]]:
-        """Return the groups as they are now: `load_state_dict()` puts new ones in their place."""
+        """Return the groups of all optimizers."""
         return [group for optimizer in self._optimizers for group in optimizer.param_groups]
 
 
@@ -89,4 +94,10 @@ def _write(group: dict[str, Any], rate: float) -> float:
         return rate
     held.fill_(rate)  # in place: a captured or compiled step reads this very tensor
     # Rounded here instead of read back, which would wait for an accelerator.
-    return float(torch.tensor(rate, dtype=held.dtype, device="cpu"))
+    rounded = float(torch.tensor(rate, dtype=held.dtype, device="cpu"))
+    if rate > 0 and not 0 < rounded < math.inf:
+        raise ValueError(
+            f"the optimizer's rate is a {held.dtype} tensor, in which {rate:.3g} becomes {rounded:g}; give it a "
+            "float32 tensor or a number, or a narrower range of rates"
+        )
+    return rounded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,7 @@ class Arguments:
         self.sweep = Sweep(*(given[name] for name in ("start_lr", "end_lr", "num_steps", "schedule")))
         job = self.range_test(self.sweep, keywords.get("repeats", 1))  # checks everything, changes nothing
         self.repeats, self.rates = job.test.repeats, job.rates
+        self._optimizer = _written_form(positional[1], job.test.plan.training.optimizers)
 
     def traits(self) -> dict[str, Any]:
         """Return the first values of the traits that are keywords of `range_test`."""
@@ -96,5 +98,14 @@ class Arguments:
 
     def script(self, sweep: Sweep, repeats: int, variable: str, lr: float, shares: Sequence[float]) -> str:
         """Write the test and the selected rate as a script; see `lr_widget.widget.script` for the arguments."""
-        given = (self.positional, self.keywords, sweep, repeats)
+        model, _, loss_fn, train_data = self.positional
+        given = ((model, self._optimizer, loss_fn, train_data), self.keywords, sweep, repeats)
         return script(*given, variable=variable, lr=lr, shares=shares)
+
+
+def _written_form(given: Any, optimizers: list[Any]) -> Any:
+    """Return the optimizers as given, or as one or a list of them where there are schedulers or settings among them."""
+    parts = given.values() if isinstance(given, Mapping) else given if isinstance(given, (list, tuple)) else [given]
+    if all(hasattr(part, "param_groups") for part in parts):
+        return given
+    return optimizers if len(optimizers) > 1 else optimizers[0]

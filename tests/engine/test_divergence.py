@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -118,3 +120,16 @@ def test_a_factor_too_large_for_a_float_is_refused() -> None:
     """An int of 400 digits is no finite number."""
     with pytest.raises(ValueError, match="diverge_factor must be a positive number or None for never, got 1000"):
         Divergence(10**400, 100)
+
+
+@settings(deadline=None)
+@given(
+    losses=st.lists(st.floats(-1e6, 1e6) | st.sampled_from([0.0, 1.0, 2.0, 1e5]), max_size=60),
+    num_steps=st.integers(1, 60),
+)
+def test_losses_put_aside_change_no_answer(losses: list[float], num_steps: int) -> None:
+    """Counting in every loss at once gives the same answers, step by step."""
+    lazy, eager = Divergence(1.5, num_steps), Divergence(1.5, num_steps)
+    for loss in losses:
+        eager._limit = -math.inf
+        assert lazy(loss) is eager(loss)

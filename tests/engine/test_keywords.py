@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 from lr_widget import iter_range_test, probe, range_test
-from lr_widget.engine.keywords import DEFAULTS, Keywords, spelled_out
+from lr_widget.engine.keywords import _HINTS, _NAMES_OF_OTHERS, DEFAULTS, Keywords, spelled_out
 
 GIVEN = ("model", "optimizer", "loss_fn", "train_data")
 
@@ -81,3 +82,74 @@ def test_repeats_are_none_of_iter_range_test() -> None:
     """A generator is one sweep."""
     with pytest.raises(TypeError, match=r"^iter_range_test got an unexpected keyword argument 'repeats'"):
         iter_range_test(None, None, None, None, repeats=3)
+
+
+@pytest.mark.parametrize("function", [iter_range_test, range_test, probe])
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        # torch-lr-finder, LRFinder(…) and its range_test(…)
+        ("criterion", "loss_fn"),
+        ("train_loader", "train_data"),
+        ("val_loader", "val_data"),
+        ("num_iter", "num_steps"),
+        ("step_mode", "schedule"),
+        ("diverge_th", "diverge_factor"),
+        ("amp", "autocast"),
+        # ignite, FastaiLRFinder.attach(…)
+        ("min_lr", "start_lr"),
+        ("max_lr", "end_lr"),
+        # Lightning, lr_find(…) and Trainer(…)
+        ("num_training", "num_steps"),
+        ("train_dataloaders", "train_data"),
+        ("val_dataloaders", "val_data"),
+        ("mode", "schedule"),
+        ("early_stop_threshold", "diverge_factor"),
+        ("accumulate_grad_batches", "accumulation_steps"),
+        ("gradient_clip_val", "max_grad_norm"),
+        # fastai, lr_find(…)
+        ("num_it", "num_steps"),
+        # luz and the oldest scripts
+        ("init_value", "start_lr"),
+        ("final_value", "end_lr"),
+        # transformers and accelerate
+        ("gradient_accumulation_steps", "accumulation_steps"),
+        ("dataloader", "train_data"),
+    ],
+)
+def test_the_name_of_another_library_is_refused_with_ours(function: Any, theirs: str, ours: str) -> None:
+    """One sentence that names the function and the keyword."""
+    message = f"{function.__name__} got an unexpected keyword argument {theirs!r}; did you mean {ours!r}?"
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        function(None, None, None, None, **{theirs: 1})
+
+
+@pytest.mark.parametrize("theirs", ["batch_size", "shuffle", "num_workers"])
+def test_an_option_of_the_loader_is_refused_with_its_place(theirs: str) -> None:
+    """A range test makes the loader itself where it is given tensors or a dataset."""
+    message = (
+        f"range_test got an unexpected keyword argument {theirs!r}; did you mean dataloader_options={{{theirs!r}: …}}?"
+    )
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        range_test(None, None, None, None, **{theirs: 1})
+
+
+@pytest.mark.parametrize(
+    ("theirs", "remedy"),
+    [
+        ("smooth_f", r"the records keep the raw loss; smooth it with records.smoothed_loss\(beta=…\)"),
+        ("stop_div", "give diverge_factor=None for a test that does not end"),
+        ("scheduler", r"a test steps no scheduler; .* give also_restore=\[…\]"),
+    ],
+)
+def test_a_name_for_what_is_done_in_another_way_is_refused_with_that_way(theirs: str, remedy: str) -> None:
+    """There is no keyword for it."""
+    with pytest.raises(TypeError, match=f"^range_test got an unexpected keyword argument '{theirs}'; {remedy}"):
+        range_test(None, None, None, None, **{theirs: 1})
+
+
+def test_no_keyword_of_ours_stands_among_the_names_of_others() -> None:
+    """A known keyword is never refused, so such an entry would be dead."""
+    known = {name for function in (range_test, probe) for name in inspect.signature(function).parameters}
+    assert not set(_HINTS) & known
+    assert set(_NAMES_OF_OTHERS) <= known

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from contextlib import contextmanager
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,8 @@ import torch
 from torch import nn
 
 from lr_widget import iter_range_test, range_test
+
+from ..no_trace.state import Look
 
 mse_loss = nn.functional.mse_loss
 
@@ -21,6 +26,10 @@ class Session:
     def __init__(self) -> None:
         self.model, self.data = nn.Linear(2, 1), [(torch.ones(4, 2), torch.ones(4, 1))]
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+
+    @property
+    def given(self) -> tuple[Any, ...]:
+        return self.model, self.optimizer, mse_loss, self.data
 
     def sweep(self, **options: Any) -> Any:
         return iter_range_test(self.model, self.optimizer, options.pop("loss_fn", mse_loss), self.data, **options)
@@ -103,3 +112,75 @@ def test_inference_mode_is_refused_when_the_test_is_made_and_when_it_begins() ->
             session.sweep()
         with pytest.raises(RuntimeError, match=r"which torch.inference_mode\(\) rules out"):
             next(sweep)
+
+
+# --- optimizers with their schedulers ---------------------------------------------------------------------------------
+
+Configure = Callable[[torch.optim.Optimizer, Any], Any]
+
+CONFIGURED: dict[str, Configure] = {
+    "lists": lambda optimizer, scheduler: ([optimizer], [scheduler]),
+    "a dict": lambda optimizer, scheduler: {"optimizer": optimizer, "lr_scheduler": scheduler},
+    "a dict with settings": lambda optimizer, scheduler: {
+        "optimizer": optimizer,
+        "lr_scheduler": {"scheduler": scheduler, "interval": "step", "frequency": 1, "monitor": "val_loss"},
+        "monitor": "val_loss",
+    },
+    "a tuple of dicts": lambda optimizer, scheduler: ({"optimizer": optimizer, "lr_scheduler": scheduler},),
+}
+
+
+@pytest.mark.parametrize("form", CONFIGURED)
+def test_schedulers_given_with_the_optimizer_are_not_stepped_and_come_back(form: str) -> None:
+    """Not stepped by the test, which sets the rates; where the train_step steps one, its count comes back."""
+    session = Session()
+    scheduler = torch.optim.lr_scheduler.StepLR(session.optimizer, 3, gamma=0.5)
+    out_of_sight: SimpleQueue[Any] = SimpleQueue()  # so that the train_step does not lead to it
+    out_of_sight.put(scheduler)
+    counts: list[int] = []
+
+    def train_step(model: nn.Module, batch: Any) -> torch.Tensor:
+        found = out_of_sight.get()
+        out_of_sight.put(found)
+        counts.append(found.last_epoch)
+        if is_stepped:
+            found.step()
+        return mse_loss(model(batch[0]), batch[1])
+
+    configured = CONFIGURED[form](session.optimizer, scheduler)
+    before = Look(session.model, session.optimizer, scheduler)
+    for is_stepped in (False, True):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the train_step steps it before the optimizer
+            records = range_test(
+                session.model, configured, None, session.data, train_step=train_step, num_steps=5, progress=False
+            )
+        assert counts == ([0, 1, 2, 3, 4] if is_stepped else [0] * 5)
+        assert records.lr.tolist() == range_test(*session.given, num_steps=5, progress=False).lr.tolist()
+        before.assert_unchanged(f"in the form of {form}")
+        counts.clear()
+
+
+def test_a_configuration_of_several_optimizers_steps_them_all() -> None:
+    """The models of a generator and a critic, each with its dict, train as they do with a plain list."""
+    curves = []
+    for with_schedulers in (True, False):
+        torch.manual_seed(0)
+        models = [nn.Linear(2, 1), nn.Linear(2, 1)]
+        optimizers: list[Any] = [
+            torch.optim.SGD(model.parameters(), lr=rate) for model, rate in zip(models, (0.1, 0.2))
+        ]
+        if with_schedulers:
+            scheduler = torch.optim.lr_scheduler.StepLR(optimizers[1], 1)
+            optimizers[1] = {"optimizer": optimizers[1], "lr_scheduler": scheduler}
+        sweep = iter_range_test(
+            models,
+            optimizers,
+            None,
+            Session().data,
+            train_step=lambda models, batch: [mse_loss(model(batch[0]), batch[1]) for model in models],
+            num_steps=5,
+        )
+        curves.append([(record.loss, record.group_lrs) for record in sweep])
+    assert curves[0] == curves[1]
+    assert len(curves[0][0][1]) == 2

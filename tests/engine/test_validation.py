@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lr_widget import iter_range_test, range_test
+from lr_widget import iter_range_test, probe, range_test
 
 from ..no_trace.state import Look, values
 
@@ -315,3 +315,192 @@ def test_validation_data_of_a_wrong_form_is_refused_at_once(
     model = net()
     with pytest.raises(error, match=message):
         iter_range_test(model, sgd(model), mse, train_loader(), val_data=val_data)
+
+
+# --- a way to say how to validate -----------------------------------------------------------------------------------
+
+
+class Detector(nn.Module):
+    """Has losses in train mode only, and answers with predictions in eval mode, as the detection models of torchvision."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 1))
+
+    def forward(self, inputs: torch.Tensor, targets: torch.Tensor | None = None) -> Any:
+        output = self.body(inputs)
+        if not self.training:
+            return [{"boxes": row} for row in output]
+        assert targets is not None
+        return {"boxes": mse(output, targets), "classes": 2 * mse(output, targets)}
+
+
+def sum_of_losses(model: nn.Module, batch: Any) -> torch.Tensor:
+    """The training step of torchvision's tutorial."""
+    losses: torch.Tensor = sum(model(*batch).values())
+    return losses
+
+
+def losses_in_train_mode(model: nn.Module, batch: Any) -> torch.Tensor:
+    """The remedy for such models."""
+    model.train()
+    return sum_of_losses(model, batch)
+
+
+def test_a_detection_model_is_validated_by_its_val_step() -> None:
+    """In train mode and without gradients, on the whole data, and nothing of it is in the training."""
+    model, modes = Detector(), []
+    val = DataLoader(samples(12, seed=2), batch_size=4)
+
+    def val_step(model: nn.Module, batch: Any) -> torch.Tensor:
+        modes.append((model.training, model.body[1].training, torch.is_grad_enabled()))
+        return losses_in_train_mode(model, batch)
+
+    def run(**options: Any) -> list[tuple[float, float | None]]:
+        torch.manual_seed(1)
+        optimizer = sgd(model)
+        before = Look(model, optimizer)
+        sweep = iter_range_test(
+            model, optimizer, None, train_loader(), train_step=sum_of_losses, seed=1, **options, **SWEEP
+        )
+        curve = [(record.loss, record.val_loss) for record in sweep]
+        before.assert_unchanged("after a test with a val_step")
+        return curve
+
+    validated = run(val_data=val, val_step=val_step, val_every=2)
+    assert [loss for loss, _ in validated] == [loss for loss, _ in run()]
+    assert [val_loss is not None for _, val_loss in validated] == [False, True] * 3 + [False]
+    assert modes == [(False, False, False), (True, True, False), (True, True, False)] * 3  # as the batch before left it
+
+
+def test_the_flags_of_modules_and_their_statistics_are_those_of_the_training_after_a_val_step() -> None:
+    """A frozen BatchNorm stays frozen, the other one has counted the training batches alone."""
+    model = Detector()
+    model.frozen = nn.BatchNorm1d(3).eval()
+    val = DataLoader(samples(12, seed=2), batch_size=4)
+    seen = [
+        (int(model.body[1].num_batches_tracked), model.training, model.body[1].training, model.frozen.training)
+        for _ in iter_range_test(
+            model,
+            sgd(model),
+            None,
+            train_loader(),
+            train_step=sum_of_losses,
+            val_data=val,
+            val_step=losses_in_train_mode,
+            val_every=1,
+            **SWEEP,
+        )
+    ]
+    assert seen == [(step, True, True, False) for step in range(1, 8)]
+
+
+def test_a_val_step_takes_the_place_of_the_loss_fn() -> None:
+    """Training goes by the mean square, validation by three times the mean distance: 3·|2 - 0| = 6."""
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(model.weight, 2.0)
+    batch = (torch.ones(2, 1), torch.zeros(2, 1))
+    sweep = iter_range_test(
+        model,
+        torch.optim.SGD(model.parameters(), lr=1.0),
+        mse,
+        [batch],
+        val_data=[batch],
+        val_step=lambda model, batch: {"loss": 3 * (model(batch[0]) - batch[1]).abs().mean()},
+        val_every=1,
+        schedule=lambda step: 1e-30,
+        num_steps=2,
+    )
+    assert [(record.loss, record.val_loss) for record in sweep] == [(4.0, 6.0), (4.0, 6.0)]
+
+
+class Judge(nn.Module):
+    """A loss with statistics, a generator and a count of its own; nothing but the val_step leads to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(1)
+        self.noise = torch.Generator().manual_seed(5)
+        self.count = 0
+
+    def step(self, model: nn.Module, batch: Any) -> torch.Tensor:
+        assert not self.norm.training
+        self.norm.train()
+        self.count += 1
+        return mse(self.norm(model(batch[0])), batch[1]) + torch.rand((), generator=self.noise)
+
+
+def test_the_owner_of_a_val_step_comes_back() -> None:
+    """With all that it holds; a module is in eval mode for the validation, as the model is."""
+    model, judge = net(), Judge()
+    optimizer = sgd(model)
+    before = Look(model, optimizer, judge)
+    options = {"val_data": samples(8, seed=2), "val_step": judge.step, "progress": False, **SWEEP}
+    assert range_test(model, optimizer, mse, train_loader(), **options).val_loss is not None
+    before.assert_unchanged("after a test with a val_step of an object")
+
+
+def test_a_model_without_a_loss_in_eval_mode_gets_a_note_that_names_the_val_step() -> None:
+    """The exception is the user's or ours, and says how to go on."""
+    model = Detector()
+    options = {"train_step": sum_of_losses, "val_data": samples(8, seed=2), "val_every": 1, **SWEEP}
+    with pytest.raises(AttributeError, match="'list' object has no attribute 'values'") as caught:
+        list(iter_range_test(model, sgd(model), None, train_loader(), **options))
+    remedy, place = caught.value.__notes__  # type: ignore[attr-defined]
+    assert remedy == (
+        "this was with val_data, in eval mode; where the model has a loss in train mode only, "
+        "give val_step=callable(model, batch) -> loss"
+    )
+    assert place == "while lr_widget was in step 1 of 7, at learning rate 0.000268"
+    options["train_step"] = lambda model, batch: model(*batch) if not model.training else sum_of_losses(model, batch)
+    with pytest.raises(TypeError, match="the loss must be a scalar tensor, got a list of length 8") as caught:
+        list(iter_range_test(model, sgd(model), None, train_loader(), **options))
+    assert caught.value.__notes__[0] == remedy  # type: ignore[attr-defined]
+
+
+def test_an_error_of_the_val_step_itself_gets_no_such_note() -> None:
+    """There is one already."""
+    model = Detector()
+    options = {"train_step": sum_of_losses, "val_data": samples(8, seed=2), "val_every": 1, **SWEEP}
+    with pytest.raises(AttributeError, match="'list' object has no attribute 'values'") as caught:
+        list(iter_range_test(model, sgd(model), None, train_loader(), val_step=sum_of_losses, **options))
+    assert len(caught.value.__notes__) == 1  # type: ignore[attr-defined]
+
+
+def test_probes_are_compared_by_the_val_step() -> None:
+    """The loss at the end of each training is the one that it gives."""
+    model = Detector()
+    evidence = probe(
+        model,
+        sgd(model),
+        None,
+        train_loader(),
+        train_step=sum_of_losses,
+        val_data=samples(8, seed=2),
+        val_step=lambda model, batch: torch.tensor(7.0),
+        around=1e-3,
+        probe_steps=8,
+        max_steps=16,
+        seed=0,
+        progress=False,
+    )
+    assert [run.val_loss for run in evidence.runs] == [7.0, 7.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"val_step": sum_of_losses}, "val_step is for the batches of val_data; give val_data, too, or leave val_step"),
+        ({"val_step": 3, "val_data": samples(8, seed=2)}, "val_step must be callable, got 3 of type int"),
+        (
+            {"val_step": Detector, "val_data": samples(8, seed=2)},
+            r"val_step must be a function or an object that is called, got the class Detector; make one of it: Detector\(\)",
+        ),
+    ],
+)
+def test_a_val_step_that_cannot_serve_is_refused_at_once(options: Any, message: str) -> None:
+    """Without data it would never be called."""
+    model = net()
+    with pytest.raises(TypeError, match=message):
+        iter_range_test(model, sgd(model), mse, train_loader(), **options)

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
@@ -44,6 +45,32 @@ class DuckDataset:
         return float(index), 0.0
 
 
+class Graph:
+    """A batch with attributes by name, a length and a device, as those of PyTorch Geometric."""
+
+    def keys(self) -> list[str]:
+        return ["x"]
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, key: str) -> torch.Tensor:
+        return torch.zeros(3)
+
+    def __iter__(self) -> Iterator[tuple[str, torch.Tensor]]:
+        return iter([("x", torch.zeros(3))])
+
+    def to(self, device: Any) -> Graph:
+        return self
+
+
+class Named(DuckDataset):
+    """A dataset that also knows the names of its samples."""
+
+    def keys(self) -> list[str]:
+        return ["a", "b", "c"]
+
+
 def inputs_of(batches: Batches, count: int) -> list[list[float]]:
     """Return the inputs of the first batches."""
     return [batch[0].tolist() for batch in islice(iter(batches), count)]
@@ -75,8 +102,9 @@ def test_a_stream_of_samples_is_batched_without_shuffling() -> None:
 
 
 def test_a_dataset_by_its_methods_is_batched_too() -> None:
-    """`__len__` and `__getitem__` do, without the base class."""
-    assert inputs_of(Batches(DuckDataset(), {"batch_size": 3, "shuffle": False}), 1) == [[0, 1, 2]]
+    """`__len__` and `__getitem__` do, without the base class, also beside `keys`."""
+    for dataset in (DuckDataset(), Named()):
+        assert inputs_of(Batches(dataset, {"batch_size": 3, "shuffle": False}), 1) == [[0, 1, 2]]
 
 
 def test_a_sampler_in_the_options_replaces_shuffling() -> None:
@@ -99,6 +127,28 @@ def test_a_list_of_batches_is_walked_over_and_over() -> None:
     """Five batches of a list of two."""
     batches = [(torch.zeros(1), 0), (torch.ones(1), 1)]
     assert [label for _, label in islice(iter(Batches(batches)), 5)] == [0, 1, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        [torch.zeros(3), torch.ones(4)],
+        [torch.zeros(3), torch.ones(3), torch.ones(3)],
+        [torch.tensor(0.0), torch.tensor(1.0)],
+        [torch.zeros(3), torch.ones(3)],
+        DataLoader([torch.zeros(3), torch.ones(3, 2)], batch_size=None),
+    ],
+)
+def test_tensors_that_can_be_nothing_but_batches_are_batches(tensors: Any) -> None:
+    """A list of two of unequal length, of three, of scalars or of two alike, and others by the remedy of the error."""
+    walked = [batch.flatten()[0].item() for batch in islice(iter(Batches(tensors)), 2)]
+    assert walked == [0.0, 1.0]
+
+
+def test_graphs_in_a_list_are_batches() -> None:
+    """A batch that moves itself is given to the train_step as it is."""
+    graph = Graph()
+    assert next(iter(Batches([graph]))) is graph
 
 
 def test_a_one_shot_iterator_ends_when_it_ends() -> None:
@@ -136,6 +186,21 @@ def test_a_one_shot_iterator_ends_when_it_ends() -> None:
         ((np.zeros(3), np.zeros(3)), None, TypeError, r"got NumPy arrays; give tensors, as \(torch.as_tensor\(x\)"),
         ([np.zeros(3), np.zeros(3)], None, TypeError, "got NumPy arrays; give tensors"),
         (np.zeros(3), None, TypeError, "got NumPy arrays; give tensors"),
+        ((torch.zeros(3), np.zeros(3)), None, TypeError, "got NumPy arrays; give tensors"),
+        (
+            pd.DataFrame({"x": [1.0], "y": [2.0]}),
+            None,
+            TypeError,
+            r"got a DataFrame; give tensors, as \(torch.as_tensor\(x.to_numpy\(\)\), torch.as_tensor\(y.to_numpy\(\)\)\), in",
+        ),
+        ((pd.DataFrame({"x": [1.0]}), pd.Series([2.0])), None, TypeError, "got a DataFrame; give tensors"),
+        ([np.zeros(1), pd.Series([2.0])], None, TypeError, "got a Series; give tensors"),
+        (
+            [torch.zeros(3, 2), torch.zeros(3)],
+            None,
+            TypeError,
+            r"train_data as a list of two tensors could be a pair or two batches; give a tuple \(inputs, targets\), or f",
+        ),
         (
             torch.zeros(3),
             None,
@@ -143,7 +208,13 @@ def test_a_one_shot_iterator_ends_when_it_ends() -> None:
             "train_data must be a DataLoader, a Dataset, a tuple of two tensors.*got Tensor",
         ),
         (None, None, TypeError, "train_data must be .*, got NoneType"),
-        ({"x": torch.zeros(3)}, None, TypeError, "train_data must be .*, got dict"),
+        (
+            {"x": torch.zeros(3)},
+            None,
+            TypeError,
+            r"train_data must be .*, got dict; if this is one batch, give a list of it, \[batch\]",
+        ),
+        (Graph(), None, TypeError, "train_data must be .*, got Graph; if this is one batch, give a list of it"),
         ("digits", None, TypeError, "train_data must be .*, got str"),
         (DataLoader(Squares()), {"batch_size": 2}, TypeError, "dataloader_options are for a Dataset or tensors"),
         ([(1, 2)], {"batch_size": 2}, TypeError, r"but train_data is an iterable \(list\); leave them out"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import cycle
-from types import SimpleNamespace
-from typing import Any
+from types import MappingProxyType, SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -140,8 +140,14 @@ def test_a_train_step_is_given_the_models_as_they_came_and_the_batch() -> None:
             TypeError,
             r"a batch must be a pair .* or a mapping, got a tuple of length 1; .*tr",
         ),
-        (net, mse, PAIR[0], TypeError, r"a batch must be a pair .*, got a torch.float64 tensor of shape \(4, 3\)"),
-        (net, mse, "digits", TypeError, r"a batch must be a pair .*, got 'digits' of type str"),
+        (
+            net,
+            mse,
+            PAIR[0],
+            TypeError,
+            r"a batch must be a pair .*, got a torch.float64 tensor of shape \(4, 3\); .* give train_step.*, and for .* a tuple \(x, y\)",
+        ),
+        (net, mse, "digits", TypeError, r"a batch must be a pair .*, got 'digits' of type str; .* -> loss(\n|$)"),
         (TwoInputs, mse, PAIR, TypeError, r"missing 1 required positional argument: 'b'"),
         (net, None, PAIR, TypeError, r"loss_fn is None, but the batches are \(inputs, targets\); give a loss_fn or a"),
         (
@@ -161,10 +167,10 @@ def test_a_train_step_is_given_the_models_as_they_came_and_the_batch() -> None:
         (net, None, {"pixels": PAIR[0]}, TypeError, r"unexpected keyword argument"),
         (
             lambda: Answers(as_dict),
-            lambda output, batch: output,
+            lambda output, batch: {"a": output["loss"], "b": output["loss"]},
             named_batches()[0],
             TypeError,
-            r"the loss must be a scalar tensor, got .* of type dict; return the loss of the batch",
+            r"a mapping of losses must have the key \"loss\", .* got the keys \['a', 'b'\]; return the loss itself, such as",
         ),
         (
             lambda: Answers(as_dict),
@@ -196,6 +202,10 @@ def test_a_batch_of_a_wrong_form_is_refused_before_any_update(
         (lambda loss: loss.item(), TypeError, r"the loss must be a scalar tensor, got .* of type float"),
         (lambda loss: None, TypeError, r"the loss must be a scalar tensor, got None of type NoneType"),
         (lambda loss: (loss, loss), TypeError, r"the loss must be a scalar tensor, got a tuple of length 2"),
+        (lambda loss: {"loss": None}, TypeError, r"the loss must be a scalar tensor, got None of type NoneType"),
+        (lambda loss: {"loss": loss.item()}, TypeError, r"the loss must be a scalar tensor, got .* of type float"),
+        (lambda loss: {}, TypeError, r"a mapping of losses must have the key \"loss\", .*, got the keys \[\]; return"),
+        (lambda loss: SimpleNamespace(losses=loss), TypeError, r"must be a scalar tensor, got namespace\(losses="),
         (lambda loss: loss.detach(), ValueError, r"the loss has no gradient, so nothing can be learnt from it; .*deta"),
     ],
 )
@@ -232,6 +242,64 @@ def assert_refused(
     assert "\n" not in str(caught.value)
     assert updates == []
     before.assert_unchanged("after a batch of a wrong form")
+
+
+class Named(NamedTuple):
+    """A loss beside other things, as a tuple with names."""
+
+    logits: torch.Tensor
+    loss: torch.Tensor
+
+
+FORMS: dict[str, Callable[[torch.Tensor], Any]] = {
+    "a dict": lambda loss: {"loss": loss, "log": 1},
+    "a mapping": lambda loss: MappingProxyType({"loss": loss}),
+    "an object": lambda loss: SimpleNamespace(loss=loss, logits=0),
+    "a named tuple": lambda loss: Named(loss, loss),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_loss_may_come_under_its_name(form: str) -> None:
+    """The training_step of Lightning returns such dicts, and models of transformers such objects."""
+    model, bare = net(), net()
+
+    def train_step(model: Any, batch: Any) -> Any:
+        return FORMS[form](mse(model(batch[0]), batch[1]))
+
+    curve = swept(model, torch.optim.SGD(model.parameters(), lr=0.1), None, batches(), train_step=train_step)
+    assert_same(curve, bare_loop(bare, torch.optim.SGD(bare.parameters(), lr=0.1), supervised(bare), batches()))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_of_several_losses_may_come_under_its_name(form: str) -> None:
+    """Each gives gradients to its own optimizer, as bare tensors do, and their sum is on record."""
+
+    def curve(make: Callable[[torch.Tensor], Any]) -> Any:
+        models = {"a": net(), "b": net()}
+        optimizers = [torch.optim.SGD(model.parameters(), lr=0.1) for model in models.values()]
+
+        def train_step(models: Any, batch: Any) -> Any:
+            return [make((k + 1) * mse(models[name](batch[0]), batch[1])) for k, name in enumerate("ab")]
+
+        return swept(models, optimizers, None, batches(), train_step=train_step)
+
+    assert curve(FORMS[form]) == curve(lambda loss: loss)
+
+
+def test_one_named_loss_serves_several_optimizers() -> None:
+    """It is the loss of all, not a list of its entries."""
+    models = {"a": net(), "b": net()}
+    optimizers = [torch.optim.SGD(model.parameters(), lr=0.1) for model in models.values()]
+
+    def train_step(models: Any, batch: Any) -> Any:
+        loss = sum(mse(models[name](batch[0]), batch[1]) for name in "ab")
+        return Named(loss, loss)
+
+    inputs, targets = batches()[0]
+    expected = 2 * mse(net()(inputs), targets).item()
+    sweep = iter_range_test(models, optimizers, None, batches(), train_step=train_step, **SWEEP)
+    assert next(sweep).loss == pytest.approx(expected)
 
 
 def test_several_models_without_a_train_step_are_refused_at_once() -> None:

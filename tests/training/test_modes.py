@@ -163,3 +163,44 @@ def test_the_function_that_makes_a_one_shot_context_is_taken() -> None:
     for _ in range(2):
         with maker():
             pass
+
+
+class Modal(torch.optim.SGD):
+    """Has modes of its own and notes them, beside the mode of a module."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__(module.parameters(), lr=0.1)
+        self.modes: list[tuple[str, bool]] = []
+        self.module = module
+
+    def train(self) -> None:
+        self.modes.append(("train", self.module.training))
+
+    def eval(self) -> None:
+        self.modes.append(("eval", self.module.training))
+
+
+def test_optimizers_with_modes_are_in_eval_mode_meanwhile() -> None:
+    """They go before the modules and come back after them; one without modes is left alone."""
+    module = nn.Linear(1, 1)
+    modal, plain = Modal(module), torch.optim.SGD(module.parameters(), lr=0.1)
+    with pytest.raises(ZeroDivisionError, match="by zero"), evaluating([module], [plain, modal]):  # noqa: PT012, RUF100  # one block
+        assert modal.modes == [("eval", True)]
+        1 / 0  # noqa: B018  # raises
+    assert modal.modes == [("eval", True), ("train", True)]
+
+
+def test_buffers_that_were_written_to_come_back() -> None:
+    """Also those shared by two modules; one that is only read is not written."""
+    first, second = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
+    second.running_mean = first.running_mean
+    untouched = first.running_var._version
+    with evaluating([first, second]):
+        first.train()
+        first.running_mean.add_(1)
+        second.running_mean.add_(1)
+        second.num_batches_tracked.add_(1)
+    assert first.running_mean.tolist() == second.running_mean.tolist() == [0.0, 0.0]
+    assert (int(second.num_batches_tracked), first.running_var._version) == (0, untouched)
+    assert first.training
+    assert second.training

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lr_widget import iter_range_test
-from lr_widget.training.parameters import listed, needs_closure, optimized_by, owner_of, parameters_of, writes_to
+from lr_widget.training.parameters import listed, optimized_by, owner_of, parameters_of, writes_to
 
 from .helpers import (
     BATCH,
@@ -91,30 +91,6 @@ def test_the_owner_of_a_function_is_found_through_partials() -> None:
     assert owner_of(partial(partial(model.forward), 1)) is model
     assert owner_of(partial(mse, reduction="sum")) is mse
     assert owner_of(model) is model
-
-
-class Optional(torch.optim.SGD):
-    def step(self, closure: Any = None) -> Any:
-        return super().step(closure)
-
-
-class Required(torch.optim.SGD):
-    def step(self, closure: Any) -> Any:  # type: ignore[override]
-        return super().step(closure)
-
-
-class Anything(torch.optim.SGD):
-    def step(self, *closure: Any) -> Any:
-        return super().step(*closure)
-
-
-@pytest.mark.parametrize(
-    ("kind", "is_needed"),
-    [(torch.optim.LBFGS, True), (Required, True), (torch.optim.SGD, False), (Optional, False), (Anything, False)],
-)
-def test_a_closure_is_needed_where_step_requires_it(kind: Any, is_needed: bool) -> None:
-    """LBFGS by name, others by the signature of their step."""
-    assert needs_closure(kind(one_weight().parameters(), lr=0.1)) is is_needed
 
 
 def test_writes_to_weights_and_gradients_are_noticed() -> None:

@@ -259,3 +259,11 @@ def test_an_optimizer_that_sets_its_own_rate_is_refused() -> None:
     optimizer.param_groups[0]["lr"] = None
     with pytest.raises(ValueError, match=r"param group 0 has lr None, so its optimizer sets its own rate .*numeric lr"):
         RateSetter([optimizer])
+
+
+@pytest.mark.parametrize(("rate", "held"), [(1e-9, "0"), (1e5, "inf")])
+def test_a_rate_that_its_tensor_cannot_hold_is_refused(rate: float, held: str) -> None:
+    """In half precision, 1e-9 is 0 and 1e5 infinite: neither was asked for, and neither belongs on record."""
+    set_rate = RateSetter([torch.optim.SGD(one_weight().parameters(), lr=torch.tensor(0.1, dtype=torch.float16))])
+    with pytest.raises(ValueError, match=rf"a torch.float16 tensor, in which .* becomes {held}; give it a float32"):
+        set_rate(rate)

@@ -29,6 +29,12 @@ def test_wrong_arguments_are_refused_when_the_widget_is_made(make_widget: Make) 
         make_widget(start=1e-3)
     with pytest.raises(TypeError, match="unexpected keyword argument 'colour'; see help\\(LRFinderWidget\\)"):
         make_widget(colour="red")
+    with pytest.raises(TypeError, match=r"LRFinderWidget got an .* 'num_iter'; did you mean 'num_steps'\?"):
+        make_widget(num_iter=3)
+    with pytest.raises(TypeError, match=r"did you mean dataloader_options=\{'batch_size': …\}\?"):
+        make_widget(batch_size=3)
+    with pytest.raises(TypeError, match="val_step is for the batches of val_data"):
+        make_widget(val_step=print)
     with pytest.raises(ValueError, match="start_lr"):
         make_widget(start_lr=1.0, end_lr=0.1)
     with pytest.raises(traitlets.TraitError, match="identifier, got 'my lr'"):
@@ -51,6 +57,17 @@ def test_what_an_iterator_names_is_put_back_in_every_run(make_widget: Make, trai
     for _ in range(2):
         widget.run()
         assert scheduler.last_epoch == 0
+
+
+def test_schedulers_given_with_the_optimizer_are_put_back_in_every_run(training: Training) -> None:
+    """As Lightning's configure_optimizers returns them."""
+    scheduler = torch.optim.lr_scheduler.StepLR(training.optimizer, 1)
+    training.at_step = lambda call: setattr(scheduler, "last_epoch", call)
+    given = ([training.optimizer], [scheduler])
+    arguments = Arguments((training.model, given, training.loss_fn(), training.data), {"num_steps": 5})
+    for _ in range(2):
+        drained = list(arguments.range_test(arguments.sweep, 1).test.steps())
+        assert (len(drained), scheduler.last_epoch) == (5, 0)
 
 
 def test_bounds_length_and_repeats_become_traits_and_leave_the_keywords() -> None:

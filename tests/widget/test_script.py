@@ -151,6 +151,32 @@ def test_the_script_knows_a_mapping_of_optimizers(make: Any) -> None:
     assert rates(first, second) == pytest.approx([0.02, 0.01])
 
 
+@pytest.mark.parametrize("is_one", [True, False])
+def test_the_script_has_the_optimizers_alone_where_schedulers_were_given_with_them(is_one: bool) -> None:
+    """In the form of Lightning's configure_optimizers; the script runs with the plain optimizer or a list of them."""
+    model = linear()
+    first, second = torch.optim.SGD([model.weight], lr=0.1), torch.optim.SGD([model.bias], lr=0.05)
+    scheduler = torch.optim.lr_scheduler.StepLR(first, 1)
+    config = {"optimizer": first, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+    code = script_of(config if is_one else [config, {"optimizer": second}], model=model)
+    names = {"optimizer": first} if is_one else {"optimizers": [first, second]}
+    assert f"model, {next(iter(names))}, loss_fn, train_data" in code
+    exec(code, {"model": model, "loss_fn": mse, "train_data": batches(), **names})
+    assert rates(first, second) == pytest.approx([0.02, 0.05 if is_one else 0.01])
+
+
+def test_the_script_has_the_val_step_by_its_name() -> None:
+    """Beside the validation data."""
+    model = linear()
+
+    def val_step(model: Any, batch: Any) -> torch.Tensor:
+        return mse(model(batch[0]), batch[1])
+
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    code = script_of(optimizer, model=model, val_data=batches(), val_step=val_step)
+    assert "    val_data=val_data,\n    val_step=val_step,\n" in code
+
+
 @pytest.mark.parametrize(
     ("keyword", "value", "written"),
     [
