@@ -84,7 +84,7 @@ def test_first_lines_of_docstrings_are_no_riddles() -> None:
 
 
 def test_every_module_has_its_tests_in_the_mirrored_place() -> None:
-    """The tests of `restore/reach.py` are in `tests/restore/test_reach.py`."""
+    """The tests of `restore/rng.py` are in `tests/restore/test_rng.py`."""
     assert_none(rooms.untested_modules(PACKAGE, TESTS))
 
 
