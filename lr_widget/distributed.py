@@ -8,7 +8,6 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import distributed
@@ -29,14 +28,11 @@ _LOOK_UP = timedelta(seconds=0.5)  # a wait in C++ ends so often, for Python to 
 
 # Words of gloo and NCCL for a peer that has gone. There is no class of exceptions for it.
 _LOST = re.compile(r"gloo|nccl|connection|socket|closed|broken pipe|pair closure|timed out", re.IGNORECASE)
-_CUT = (
-    "the ranks had begun different operations of their process group, so its connections were closed; before you go "
-    "on, make it anew, with destroy_process_group() and init_process_group(), and the models that use it"
-)
+_CUT = "the ranks had begun different operations, so their connections were closed; start the processes anew"
 _TAG_OF_NOBODY = 2**30 + 7
 
-# The tests so far of each default process group, which numbers the next one: the same on every rank.
-_COUNTS: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+# The number of the next test. It goes on in a process group that is made again: its store may still hold old tests.
+_next_number = 0
 
 
 class Exchange(NamedTuple):
@@ -67,9 +63,10 @@ def of_first_rank(number: int) -> int:
     """Return the number that rank 0 has given; to be called on every rank, after a `join`."""
     if is_alone():
         return number
-    store, key = _store(), f"{_COUNTS.get(distributed.group.WORLD, 0)}/of_first_rank"
+    store, key = _store(), f"{_next_number}/of_first_rank"
     if distributed.get_rank() == 0:
         store.set(key, str(number))
+    store.wait([key], timedelta(seconds=HANDSHAKE_SECONDS))  # rank 0 may have left meanwhile
     return int(store.get(key))
 
 
@@ -85,10 +82,9 @@ def join(call: Mapping[str, Any], modules: Iterable[nn.Module]) -> Ranks:
         RuntimeError: other ranks did not come, or one of them left again.
         ValueError: keywords differ; the same on every rank.
     """
-    world = distributed.group.WORLD
-    number = _COUNTS.get(world, 0)
-    everybody = _meet(number, call)
-    _COUNTS[world] = number + 1
+    global _next_number  # noqa: PLW0603  # it counts for the process
+    everybody = _meet(_next_number, call)
+    _next_number += 1
     for name, value in everybody[0].items():
         for rank, other in enumerate(everybody):
             if other[name] != value:
@@ -96,15 +92,14 @@ def join(call: Mapping[str, Any], modules: Iterable[nn.Module]) -> Ranks:
                     f"{name} must be the same on every rank, got {value} on rank 0 and {other[name]} on rank {rank}; "
                     "give every rank the same"
                 )
-    return Ranks(number + 1, _gloo_groups(modules))
+    return Ranks(_next_number, _gloo_groups(modules))
 
 
 class Ranks:
     """The processes that run one sweep together, and their channel: a process group of their own.
 
-    The channel is apart from the process groups of the model, so that a rank that has left, while others wait in a
-    collective operation of the model, cannot be taken for one that takes part in it. It is on the CPU, so no operation
-    of an accelerator waits behind it.
+    The channel is apart from the process groups of the model, so that a rank that has left cannot be taken for one that
+    takes part in an operation of the model. It is on the CPU, so no operation of an accelerator waits behind it.
 
     Args:
         number: of the test, the same on every rank.
@@ -206,7 +201,7 @@ class Ranks:
             add_note(error, _CUT)
 
     def _cut(self) -> None:
-        if not self._is_cut:
+        if self._groups and not self._is_cut:
             self._is_cut = True
             for group in self._groups:
                 _cut(group)
@@ -248,7 +243,8 @@ def _meet(number: int, call: Mapping[str, Any]) -> list[dict[str, Any]]:
         except BaseException as error:  # Ctrl-C
             _verdict(store, attempt, keys, f"{call['test']} was left on rank {rank} by {type(error).__name__}")
             raise
-        verdict = _verdict(store, attempt, keys, f"{call['test']} was called on {{}} alone; call it on every rank")
+        alone = "nobody else came in time; call it on every rank, after a barrier() if they come apart"
+        verdict = _verdict(store, attempt, keys, f"{call['test']} was called on {{}} alone: {alone}")
         if verdict["message"] is None:
             return [json.loads(store.get(key)) for key in keys]
         if rank in verdict["here"]:
@@ -282,7 +278,14 @@ def _gloo_groups(modules: Iterable[nn.Module]) -> list[Any]:
             mesh = getattr(parameter, "device_mesh", None)
             groups += mesh.get_all_groups() if mesh is not None else []
     unique = {id(group): group for group in groups if isinstance(group, distributed.ProcessGroup)}
-    return [group for group in unique.values() if distributed.get_backend(group) == "gloo"]
+    return [group for group in unique.values() if _is_gloo(group)]
+
+
+def _is_gloo(group: Any) -> bool:
+    """Tell a group over gloo, also beside another backend, as a bare `init_process_group()` makes it."""
+    with suppress(RuntimeError):  # no backend for the CPU
+        return isinstance(group._get_backend(torch.device("cpu")), distributed.ProcessGroupGloo)  # noqa: SLF001  # there is no public way
+    return False
 
 
 def _cut(group: Any) -> None:

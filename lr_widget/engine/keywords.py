@@ -135,8 +135,17 @@ def refuse_unknown(caller: str, names: Iterable[str], known: Iterable[str]) -> N
     for name in names:
         if name not in known:
             close = [f"did you mean {near!r}?" for near in difflib.get_close_matches(name, known, n=1)]
-            hint = _HINTS.get(name) or (close[0] if close else f"see help({caller})")
+            hint = _hint(name, known) or (close[0] if close else f"see help({caller})")
             raise TypeError(f"{caller} got an unexpected keyword argument {name!r}; {hint}")
+
+
+def _hint(name: str, known: Sequence[str]) -> str | None:
+    hint = _HINTS.get(name)
+    if hint == _SMOOTHING_HINT and "smoothing" in known:  # a setting of the widget
+        return "did you mean 'smoothing'?"
+    if hint == "did you mean 'num_steps'?" and "probe_steps" in known:  # a probe has no use for the other
+        return "did you mean 'probe_steps'?"
+    return hint
 
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -52,9 +52,16 @@ class Plan:
         """Copy the state of everything that the test may touch, and list the random generators."""
         train = self.training
         loaders = [self.train.loader, *([self.val.loader] if self.val is not None else [])]
-        called = (self.stop, self.sweep.schedule)
         trained = (train.modules, train.optimizers, self.also_restore)
-        snapshot = Snapshot(*trained, loaders, train.functions, self.snapshot_device, called, train.parameters)
+        snapshot = Snapshot(
+            *trained,
+            loaders,
+            train.functions,
+            self.snapshot_device,
+            called=[self.sweep.schedule],
+            observers=[self.stop],
+            cleared=train.parameters,
+        )
         self.generators[:] = snapshot.generators
         return snapshot
 

@@ -45,7 +45,9 @@ def iter_range_test(
     test runs on it, and a step of any torch optimizer on its parameters raises a RuntimeError before it changes
     anything. Where parameters are written to in another way between two steps, as by `load_state_dict()`, the test
     leaves these as they are, puts back all else, and ends with a RestoreError: raised by the next step or by
-    `close()`, or printed where the generator is only collected. Not noticed are updates by hand through `.data`.
+    `close()`, or printed where the generator is only collected. Not noticed are updates by hand through `.data`,
+    parameters that take the place of others, as with `load_state_dict(..., assign=True)`, and steps in a thread other
+    than the main one while a step of the test is running.
 
     The following come back: the models and optimizers with all that they hold; the objects that `loss_fn` and
     `train_step` are methods of, likewise; `also_restore`; the random generators of Python, NumPy and torch; and the
@@ -55,8 +57,8 @@ def iter_range_test(
     the contents of datasets, tensors and arrays that only a function names if they are larger than 16 MiB and than
     every trained one, and its containers of more than 1,000 members; iterators; and objects of installed packages that
     are no part of a training, such as a progress bar. Notes of the user's stay: the numbers and texts that a function
-    writes into variables, lists and dicts that it names, and all that it adds to these, as in `calls += 1` and
-    `losses.append(...)`; in the attributes of an object they come back.
+    writes into variables, lists and dicts, and what it adds to these, as in `calls += 1` and `losses.append(...)`. The
+    attributes of objects come back. Of `stop`, which only looks on, nothing comes back but random generators.
 
     Args:
         model: module, or list or mapping of modules for a `train_step` that uses several. An eval-mode model is put

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -47,7 +47,7 @@ def run_sweep(plan: Plan, call: Mapping[str, Any] = _RANGE_TEST) -> Steps:
     """
     refuse_inference_mode()
     ranks = meet(plan, call)
-    watch = Watch(plan.training.parameters)
+    watch = Watch(plan.training.parameters, plan.training.modules)
 
     def close() -> None:
         watch.end()
@@ -134,17 +134,21 @@ def _take_step(plan: Plan, step: int, batches: Iterator[Any], watch: Watch, meet
     lr = plan.sweep.lr(step)
     modes = watch.modes = read_torch_modes()
     try:
-        if not torch.is_grad_enabled():
-            torch.set_grad_enabled(True)
         taken = list(islice(batches, plan.accumulation_steps))
         if len(taken) < plan.accumulation_steps:
             return None
-        group_lrs, updates = plan.set_rate(lr), watch.updates
-        # Once more just before the update: a user's step may call a scheduler.
+        if not torch.is_grad_enabled():  # asked last: a generator of batches may be inside a `with torch.no_grad()`
+            torch.set_grad_enabled(True)
+        group_lrs = plan.set_rate(lr)
+
+        def before_update() -> None:  # a user's step may have called a scheduler, and optimizers
+            plan.set_rate(lr)
+            watch.stepped.clear()
+
         update = plan.training.update if meeting is None else meeting.update
-        loss, is_skipped = update(taken, lambda: plan.set_rate(lr))
-        if watch.updates == updates and not is_skipped and not watch.has_written():
-            _refuse_left_out(plan)
+        loss, is_skipped = update(taken, before_update)
+        if watch.stepped != plan.training.optimizers and not is_skipped:
+            _refuse_left_out(watch.left_out(plan.training.optimizers))
         val_loss = _validate(plan, step, meeting)
     except StopIteration as error:  # out of a generator it would say that the generator has ended
         ended = RuntimeError(
@@ -165,8 +169,10 @@ def _take_step(plan: Plan, step: int, batches: Iterator[Any], watch: Watch, meet
     return _Unread(step, group_lrs, read_loss, val_loss, is_skipped)
 
 
-def _refuse_left_out(plan: Plan) -> None:
-    names = " and ".join(type(optimizer).__name__ for optimizer in plan.training.optimizers)
+def _refuse_left_out(optimizers: Sequence[torch.optim.Optimizer]) -> None:
+    if not optimizers:
+        return
+    names = " and ".join(type(optimizer).__name__ for optimizer in optimizers)
     raise RuntimeError(
         f"step() of {names} left the update out, so that the rate has no effect and accumulated gradients would be "
         "lost; where accelerate accumulates (accelerator.accumulate), leave that out of the train_step and give "

@@ -33,9 +33,7 @@ def run_together(plan: Plan, ranks: Ranks, steps_of: Callable[[Meeting], _Steps]
     """Yield the records of a sweep and return the stop reason, the same on every rank.
 
     Args:
-        plan: of the sweep.
-        ranks: the processes.
-        steps_of: makes the steps for a meeting.
+        plan, ranks, steps_of: the sweep, the processes, and what makes the steps for a meeting.
 
     Raises:
         RuntimeError: another rank has failed.
@@ -268,6 +266,8 @@ class Meeting:
                 raise KeyboardInterrupt
         finally:
             self._error = self._failed_draw = None  # held on to, they would keep their tracebacks alive
+        if self._is_interrupted:  # after this rank's last word: the others do not know of it
+            raise KeyboardInterrupt
         return "stopped" if self._heard is not None and reason not in ("diverged", "non_finite") else reason
 
     @contextmanager
@@ -279,9 +279,12 @@ class Meeting:
             return
 
         def hold(number: int, frame: FrameType | None) -> None:
-            if self._is_interrupted:
-                handler(number, frame)
-            self._is_interrupted = True
+            try:
+                handler(number, frame)  # one of the user's own may only set a flag
+            except KeyboardInterrupt:
+                if self._is_interrupted:
+                    raise
+                self._is_interrupted = True
 
         signal.signal(signal.SIGINT, hold)
         try:

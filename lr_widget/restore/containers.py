@@ -16,6 +16,8 @@ Undo = Callable[[], object]  # a call that restores one thing; the result is ign
 CONTAINERS = (dict, list, deque, set)
 ATOMS = frozenset({str, int, float, bool, complex, bytes, type(None)})  # the types of values that cannot change
 
+_STATE = (torch.Tensor, torch.nn.Module)
+
 # An OrderedDict is a dict too, but only its own methods know its order.
 _BASES: tuple[Any, ...] = (OrderedDict, *CONTAINERS, tuple)
 _EXACT = frozenset(_BASES)
@@ -46,24 +48,26 @@ def refill_but_notes(container: Any, saved: Any) -> None:
     base = _base(container)
     if issubclass(base, dict):
         now = dict(base.items(container))
-        kept = {key: _unless_notes(now.get(key, value), value) for key, value in saved.items()}
-        refill(container, {**kept, **{key: value for key, value in now.items() if key not in kept}})
+        kept = {key: now[key] if key in now and _stays(now[key], value) else value for key, value in saved.items()}
+        # A tensor in a dict is the mean or the momentum of something, and not a record as in a list.
+        new = {key: value for key, value in now.items() if key not in kept and not issubclass(type(value), _STATE)}
+        refill(container, {**kept, **new})
     elif base is set:
         if not all(base.__contains__(container, item) for item in saved):
             refill(container, saved)
     else:
         members_now = list(base.__iter__(container))
-        is_order = len(members_now) < len(saved) or (all(map(is_note, saved)) and _is_shuffled(members_now, saved))
-        kept_members = saved if is_order else [*map(_unless_notes, members_now, saved), *members_now[len(saved) :]]
-        refill(container, kept_members)
+        is_record = len(members_now) >= len(saved) and all(map(_stays, members_now, saved))
+        if not is_record or (all(map(is_note, saved)) and _is_shuffled(members_now, saved)):
+            refill(container, saved)
 
 
 def _is_shuffled(now: list[Any], saved: list[Any]) -> bool:
     return len(now) == len(saved) and all(map(is_note, now)) and Counter(now) == Counter(saved)
 
 
-def _unless_notes(now: Any, saved: Any) -> Any:
-    return now if is_note(now) and is_note(saved) else saved
+def _stays(now: Any, saved: Any) -> bool:
+    return now is saved or (is_note(now) and is_note(saved))
 
 
 def refill(target: Any, saved: Any) -> None:
@@ -86,13 +90,13 @@ def members(container: Any) -> Iterator[tuple[str, Any]]:
     """Yield the keys and members of the container that are no atoms, each with its place as text, such as `[3]`."""
     base = _base(container)
     if issubclass(base, dict):
-        for key, item in base.items(container):
+        for key, item in list(base.items(container)):  # listed at once: another thread may add to it
             if type(key) not in ATOMS:
                 yield "", key
             if type(item) not in ATOMS:
-                yield ("" if isinstance(key, torch.Tensor) else f"[{key!r:.60}]"), item
+                yield f"[{key!r:.60}]" if type(key) in ATOMS else f"[<{type(key).__name__}>]", item
     else:
-        yield from indexed(base.__iter__(container))
+        yield from indexed(list(base.__iter__(container)))
 
 
 def indexed(values: Iterator[Any] | Collection[Any]) -> Iterator[tuple[str, Any]]:

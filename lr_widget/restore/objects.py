@@ -26,6 +26,7 @@ TRAINABLE = (nn.Module, torch.optim.Optimizer)
 # Classes of the standard library whose attributes are all of their state.
 PLAIN_STANDARD = (SimpleNamespace, Namespace, UserDict, UserList)
 # Modules of the standard library whose base classes have no state of their own.
+_HEAP_TYPE = 1 << 9  # the flag of classes that are made by Python code
 _STATELESS_MODULES = {"builtins", "abc", "typing", "collections", "collections.abc", "contextlib", "numbers", "types"}
 # The compiler's caches, graphs and process groups of torch.
 _MACHINERY = ("torch._", "torch.fx.", "torch.jit.", "torch.distributed.")
@@ -119,7 +120,10 @@ def _is_standard(cls: type) -> bool:
 
 
 def _has_hidden_state(cls: type) -> bool:
-    return _is_standard(cls) and cls.__module__ not in _STATELESS_MODULES
+    if _is_standard(cls):
+        return cls.__module__ not in _STATELESS_MODULES
+    is_static = not cls.__flags__ & _HEAP_TYPE
+    return is_static and not cls.__module__.startswith("torch")  # in C, such as a compiled function of numba
 
 
 def _slots(cls: type) -> dict[str, MemberDescriptorType]:

@@ -45,6 +45,8 @@ class Snapshot:
         functions: the functions that compute the loss; their owners are kept, and the state that they lead to.
         device: the device for the copies of the tensors; None for beside the originals.
         called: other functions that a test calls.
+        observers: functions that only look at a test; what they take down stays, and only their random generators are
+            kept.
         cleared: tensors whose gradients `clear_gradients` takes away until `restore`. Those of them that nobody else
             holds are not copied: nobody can change them meanwhile, and after `restore` they are no longer kept.
 
@@ -61,6 +63,7 @@ class Snapshot:
         functions: Iterable[Callable[..., Any]] = (),
         device: torch.device | str | None = None,
         called: Iterable[Any] = (),
+        observers: Iterable[Any] = (),
         cleared: Iterable[torch.Tensor] = (),
     ) -> None:
         self._cleared = [tensor for tensor in cleared if not nn.parameter.is_lazy(tensor) and tensor.grad is not None]
@@ -75,8 +78,10 @@ class Snapshot:
         self._contents = Contents(self._device)
         self._also_restore = list(also_restore)
         reach = Reach(chain(modules, optimizers, self._also_restore), functions, sources, called)
-        self.generators = reach.generators
-        for name, thing in reach.things:
+        known = {id(generator) for generator in reach.generators}
+        watched = [rng for rng in Reach(called=observers).generators if id(rng) not in known]
+        self.generators = [*reach.generators, *watched]
+        for name, thing in (*reach.things, *(("stop", generator) for generator in watched)):
             if id(thing) in unshared:
                 continue
             self._keep(thing, name, keeps_notes=id(thing) in reach.notes)
@@ -184,8 +189,7 @@ class Snapshot:
 
     def _keep_array(self, array: np.ndarray[Any, Any], name: str) -> None:
         if array.flags.writeable:
-            saved = array.copy()
-            self._structure.append((name, lambda: np.copyto(array, saved)))
+            self._structure.append((name, partial(_restore_array, array, array.copy(), array.shape)))
 
     def _keep_object(self, thing: Any, name: str) -> None:
         self._structure.append((name, attributes_undo(thing)))
@@ -211,3 +215,11 @@ def _restore_error(failures: list[tuple[str, BaseException]]) -> RestoreError:
 
 def _nothing() -> None:
     """Undo nothing."""
+
+
+def _restore_array(array: np.ndarray[Any, Any], saved: np.ndarray[Any, Any], shape: tuple[int, ...]) -> None:
+    if not array.flags.writeable:
+        array.flags.writeable = True
+    if array.shape != shape:
+        array.shape = shape
+    np.copyto(array, saved)

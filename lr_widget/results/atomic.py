@@ -52,6 +52,7 @@ def _status(path: Path) -> os.stat_result | None:
 
 def _pass_on(old: os.stat_result, path: Path) -> None:
     if hasattr(os, "chown"):
-        with suppress(PermissionError):
+        with suppress(OSError):  # not allowed, or no file system for it
             os.chown(path, old.st_uid, old.st_gid)
-    path.chmod(stat.S_IMODE(old.st_mode))
+    with suppress(OSError):
+        path.chmod(stat.S_IMODE(old.st_mode))

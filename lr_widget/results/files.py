@@ -115,7 +115,7 @@ def _csv_columns(text: str) -> dict[str, NDArray[Any]]:
     _refuse_missing([*texts])
     columns = {name: _parsed(name, column) for name, column in texts.items() if _is_ours(name)}
     if ROWS in columns:
-        _refuse_cut_off(columns.pop(ROWS), has_end=text.endswith("\n"))
+        _refuse_cut_off(columns.pop(ROWS), has_end=text.endswith(("\n", "\r")))
     return columns
 
 

@@ -53,7 +53,7 @@ class Suggestion:
 
     __lt__ = __le__ = __gt__ = __ge__ = _is_no_number
     __neg__ = __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _is_no_number
-    __truediv__ = __rtruediv__ = __pow__ = __rpow__ = _is_no_number
+    __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __abs__ = __round__ = __int__ = _is_no_number
 
 
 def with_spread(suggestion: Suggestion, of_sweeps: Sequence[Suggestion]) -> Suggestion:

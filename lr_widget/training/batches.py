@@ -157,7 +157,7 @@ def _refuse_arrays(data: Any, name: str) -> None:
 
 def _is_table(data: Any) -> bool:
     """Tell a table of pandas or polars, or a column of one."""
-    return hasattr(data, "to_numpy") and not isinstance(data, type)
+    return hasattr(data, "to_numpy") and not isinstance(data, (Dataset, type))
 
 
 def _refuse_one_batch(data: Any, name: str) -> None:

@@ -45,15 +45,17 @@ def make_autocast(autocast: Any, device: torch.device | None) -> AutocastFactory
 
 
 @contextmanager
-def evaluating(models: Sequence[nn.Module], optimizers: Sequence[torch.optim.Optimizer] = ()) -> Iterator[None]:
+def evaluating(
+    models: Sequence[nn.Module], optimizers: Sequence[torch.optim.Optimizer] = (), *, keeps_buffers: bool = False
+) -> Iterator[None]:
     """Put every module, and optimizers with modes, into eval mode without gradients, and back afterwards.
 
-    Each module gets its own flag back. So do buffers that were written to, for the user's function may put modules into
-    train mode: the statistics of a BatchNorm are of the training data.
+    Each module gets its own flag back, and its buffers if `keeps_buffers`: a function of the user's may put modules
+    into train mode, but the statistics of a BatchNorm are of the training data.
     """
     flags = [(module, module.training) for model in models for module in model.modules()]
     with_modes = [optimizer for optimizer in optimizers if has_modes(optimizer)]
-    put_buffers_back = _buffers_undo(models)
+    put_buffers_back = _buffers_undo(models if keeps_buffers else ())
     try:
         for optimizer in with_modes:
             optimizer.eval()  # type: ignore[attr-defined]
@@ -73,11 +75,16 @@ def evaluating(models: Sequence[nn.Module], optimizers: Sequence[torch.optim.Opt
 
 
 def _buffers_undo(models: Sequence[nn.Module]) -> Callable[[], None]:
-    """Return a function that puts back the buffers that were written to since."""
-    buffers = {id(buffer): buffer for model in models for buffer in model.buffers() if not buffer.is_inference()}
+    """Return a function that puts back the buffers that were written to or replaced since."""
+    modules = [module for model in models for module in model.modules()]
+    places = [(module, name, buffer) for module in modules for name, buffer in module.named_buffers(recurse=False)]
+    buffers = {id(b): b for _, _, b in places if not nn.parameter.is_lazy(b) and not b.is_inference()}
     saved = [(buffer, buffer.detach().clone(), version_of(buffer)) for buffer in buffers.values()]
 
     def undo() -> None:
+        for module, name, buffer in places:
+            if getattr(module, name) is not buffer:
+                setattr(module, name, buffer)
         with torch.no_grad():
             for buffer, value, version in saved:
                 if version_of(buffer) != version:

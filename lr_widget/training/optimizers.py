@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
 from ..checks import describe
 
@@ -37,7 +38,7 @@ def unpacked(given: Any) -> tuple[list[torch.optim.Optimizer], list[Any]]:
             waiting[:0] = [value for key, value in part.items() if key not in _SETTINGS]
         elif isinstance(part, (list, tuple)):
             waiting[:0] = part
-        elif hasattr(part, "step") and hasattr(part, "load_state_dict") and not isinstance(part, type):
+        elif _is_like_scheduler(part):
             schedulers.append(part)
         else:
             raise TypeError(
@@ -51,6 +52,12 @@ def unpacked(given: Any) -> tuple[list[torch.optim.Optimizer], list[Any]]:
 
 def _is_like_optimizer(part: Any) -> bool:
     return hasattr(part, "param_groups") and hasattr(part, "step") and not isinstance(part, type)
+
+
+def _is_like_scheduler(part: Any) -> bool:
+    has_methods = hasattr(part, "step") and hasattr(part, "load_state_dict")
+    is_scaler = hasattr(part, "unscale_")
+    return has_methods and not is_scaler and not isinstance(part, (type, nn.Module))
 
 
 def needs_closure(optimizer: torch.optim.Optimizer) -> bool:

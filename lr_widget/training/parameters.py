@@ -85,3 +85,8 @@ def version_of(tensor: torch.Tensor | None) -> object:
     push. Where torch lacks it, a new object each time says "written to", and the gradient is computed again.
     """
     return None if tensor is None else getattr(tensor, "_version", object())
+
+
+def is_fsdp1(model: nn.Module) -> bool:
+    """Tell torch's FullyShardedDataParallel, whose module takes long to import."""
+    return any(base.__name__ == "FullyShardedDataParallel" for base in type(model).__mro__)

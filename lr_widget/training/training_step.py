@@ -16,7 +16,7 @@ from .devices import checked_device, common_device, to_device
 from .losses import check_losses, loss_of_batch, val_loss_of_batch
 from .modes import evaluating, make_autocast
 from .optimizers import asks_for_closure, needs_closure, put_into_train_mode, unpacked
-from .parameters import listed, optimized_by, owner_of, parameters_of, writes_to
+from .parameters import is_fsdp1, listed, optimized_by, owner_of, parameters_of, writes_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -84,7 +84,7 @@ class Training:
         self.functions.append(self._autocast)
         self._is_on_cpu = self.device is not None and self.device.type == "cpu"
         self._scaler = checked_scaler(grad_scaler)
-        self._max_grad_norm = checked_norm(max_grad_norm)
+        self._max_grad_norm = checked_norm(max_grad_norm, self._models)
         # None for one that does not say so; its first step will show.
         self._need_closure: list[bool | None] = [needs_closure(given) or None for given in self.optimizers]
         if self._scaler is not None and True in self._need_closure:
@@ -115,8 +115,8 @@ class Training:
     def evaluate(self, batches: Iterable[Any]) -> float:
         """Return the mean loss of the batches, in eval mode and without gradients; NaN where there is no batch."""
         try:
-            with evaluating(self.modules, self.optimizers):
-                losses = [_sum(self._forward(batch, self._val_loss_of, needs_grad=False)) for batch in batches]
+            with evaluating(self.modules, self.optimizers, keeps_buffers=self._val_loss_of is not self._loss_of):
+                losses = [_sum(self._forward(batch, self._val_loss_of, needs_grad=False)).detach() for batch in batches]
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             if self._val_loss_of is self._loss_of:
                 add_note(error, _IN_VALIDATION)
@@ -206,10 +206,9 @@ class Training:
     def _clip(self) -> None:
         if self._max_grad_norm is None:
             return
-        sharded: list[Any] = [model for model in self._models if hasattr(model, "clip_grad_norm_")]
-        for model in sharded:  # FSDP1, whose parameters are this process's shares of them
-            model.clip_grad_norm_(self._max_grad_norm)
-        if not sharded:
+        if is_fsdp1(self._models[0]):  # its parameters are this process's shares of them
+            self._models[0].clip_grad_norm_(self._max_grad_norm)  # type: ignore[operator]  # FSDP's method
+        else:
             nn.utils.clip_grad_norm_(self.parameters, self._max_grad_norm)
 
     def _scaled_update(self) -> bool:
@@ -222,7 +221,8 @@ class Training:
         for optimizer in self.optimizers:
             self._scaled_step(optimizer)
         self._scaler.update()
-        return bool(self._scaler.get_scale() < scale_before)
+        scale = self._scaler.get_scale()
+        return bool(scale < scale_before or scale == 0)
 
     def _scaled_step(self, optimizer: torch.optim.Optimizer) -> None:
         try:
@@ -252,13 +252,8 @@ class Training:
         return closure
 
 
-def checked_norm(max_grad_norm: Any) -> float | None:
-    """Return the norm as a float, or None for None.
-
-    Raises:
-        TypeError: it is no number.
-        ValueError: it is not positive.
-    """
+def checked_norm(max_grad_norm: Any, models: Sequence[nn.Module] = ()) -> float | None:
+    """Return the norm as a float, or None for None; raise a TypeError or a ValueError where there is none such."""
     if max_grad_norm is None:
         return None
     if isinstance(max_grad_norm, bool) or not isinstance(max_grad_norm, Real):
@@ -266,6 +261,11 @@ def checked_norm(max_grad_norm: Any) -> float | None:
     norm = as_float(max_grad_norm)
     if not norm > 0:
         raise ValueError(f"max_grad_norm must be positive or None for no clipping, got {shown(max_grad_norm)}")
+    if len(models) > 1 and any(map(is_fsdp1, models)):
+        raise ValueError(
+            "max_grad_norm needs one norm over all models, but FullyShardedDataParallel knows only its own; "
+            "use fully_shard, or leave max_grad_norm out"
+        )
     return norm
 
 

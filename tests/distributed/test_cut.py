@@ -81,7 +81,7 @@ def check(results: list[Any]) -> None:
         assert result[:2] == ("raised", "RuntimeError")
         assert result[2] == "rank 1 failed: ValueError: boom; the range test has ended on every rank"
     for result in results:
-        assert any("make it anew" in note for note in result[3])
+        assert any("start the processes anew" in note for note in result[3])
 
 
 @pytest.mark.parametrize("scenario", BACKWARD)

@@ -16,6 +16,7 @@ from .team import Team
 from .trained import Trained, outcome, untouched
 
 mse = nn.functional.mse_loss
+APART = ": nobody else came in time; call it on every rank, after a barrier() if they come apart"
 
 
 def run(trained: Trained, **keywords: Any) -> Any:
@@ -48,7 +49,7 @@ def alone_then_together(rank: int, size: int) -> Any:
 def test_a_rank_that_calls_alone_says_so(pair: Team) -> None:
     """After some seconds, instead of waiting for ever; a proper call then works."""
     (alone, together), (there,) = pair.run(alone_then_together)
-    assert alone[:3] == ("raised", "RuntimeError", "range_test was called on rank 0 alone; call it on every rank")
+    assert alone[:3] == ("raised", "RuntimeError", f"range_test was called on rank 0 alone{APART}")
     assert together == there
     assert together[2] == "completed"
 
@@ -56,7 +57,7 @@ def test_a_rank_that_calls_alone_says_so(pair: Team) -> None:
 def test_two_of_four_ranks_name_each_other(four: Team) -> None:
     """Both ranks that came are named by both."""
     results = four.run(alone_then_together)
-    text = "range_test was called on ranks 0 and 2 alone; call it on every rank"
+    text = f"range_test was called on ranks 0 and 2 alone{APART}"
     assert [results[rank][0][2] for rank in (0, 2)] == [text, text]
     assert len({repr(result[-1]) for result in results}) == 1
 
@@ -77,8 +78,8 @@ def late(rank: int, size: int) -> Any:
 def test_ranks_that_miss_each_other_both_say_so(pair: Team) -> None:
     """And they meet the next time."""
     (first, then), (first_there, then_there) = pair.run(late)
-    assert first[2] == "range_test was called on rank 0 alone; call it on every rank"
-    assert first_there[2] == "range_test was called on rank 1 alone; call it on every rank"
+    assert first[2] == f"range_test was called on rank 0 alone{APART}"
+    assert first_there[2] == f"range_test was called on rank 1 alone{APART}"
     assert then == then_there
     assert then[2] == "completed"
 
@@ -146,6 +147,6 @@ def test_a_wrong_argument_on_one_rank_hangs_nobody(pair: Team) -> None:
     """Rank 0 says what is wrong, and rank 1 that it was alone."""
     (wrong, then), (alone, then_there) = pair.run(wrong_on_one)
     assert wrong[1] == "ValueError"
-    assert alone[2] == "range_test was called on rank 1 alone; call it on every rank"
+    assert alone[2] == f"range_test was called on rank 1 alone{APART}"
     assert then == then_there
     assert then[2] == "completed"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from lr_widget import iter_range_test, probe, range_test
 from lr_widget.engine.plan import Plan, make_plan
@@ -94,3 +96,45 @@ def test_a_job_makes_its_batches_and_its_training_once(run: Any, plans: int, mon
         monkeypatch.setattr(kind, "__init__", counted)
     run(*given(), num_steps=30, seed=0)
     assert sorted(made) == ["Batches"] * plans + ["Training"] * plans
+
+
+def test_data_that_turns_gradients_off_does_no_harm() -> None:
+    """A generator of batches inside no_grad, and a data set that leaves it off."""
+
+    class Off(Dataset[Any]):
+        def __len__(self) -> int:
+            return 8
+
+        def __getitem__(self, index: int) -> Any:
+            torch.set_grad_enabled(False)
+            return torch.ones(3), torch.ones(1)
+
+    def drawn() -> Iterator[Any]:
+        with torch.no_grad():
+            for _ in range(3):
+                yield torch.ones(2, 3), torch.ones(2, 1)
+
+    for data in (Off(), drawn()):
+        model = nn.Linear(3, 1)
+        records = range_test(model, torch.optim.SGD(model.parameters(), lr=0.1), mse, data, num_steps=3, progress=False)
+        assert len(records) == 3
+        assert torch.is_grad_enabled()
+
+
+def test_what_stop_takes_down_stays_and_its_generator_comes_back() -> None:
+    """It looks on: the lists and the attributes of a logger are the user's."""
+
+    class Logger:
+        def __init__(self) -> None:
+            self.losses: list[float] = []
+            self.last, self.rng = 0.0, np.random.default_rng(0)
+
+        def __call__(self, record: Any) -> bool:
+            self.losses.append(record.loss)
+            self.last = record.loss
+            return bool(self.rng.random() > 2)
+
+    logger = Logger()
+    records = range_test(*given(), num_steps=5, end_lr=0.1, stop=logger, progress=False)
+    assert (logger.losses, logger.last) == (records.loss.tolist(), records.loss[-1])
+    assert logger.rng.random() == np.random.default_rng(0).random()

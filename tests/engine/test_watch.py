@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any
@@ -117,6 +118,46 @@ def test_a_training_in_the_main_thread_beside_a_test_in_another_is_refused() -> 
     may_go_on.set()
     thread.join(60)
     before.assert_unchanged()
+
+
+def test_a_training_of_what_was_put_into_the_model_is_refused_too() -> None:
+    """A new head would go with the end of the test, and so would a group that was added to another optimizer."""
+    model, other = net(), net()
+    optimizer = adam(other)
+    with iter_range_test(model, sgd(model), mse, batches()) as test:
+        next(test)
+        model[2] = nn.Linear(8, 1).double()
+        with pytest.raises(RuntimeError, match=REFUSED):
+            train(model, sgd(model[2]))
+        train(other, optimizer)
+        optimizer.add_param_group({"params": [*model.parameters()]})
+        with pytest.raises(RuntimeError, match=REFUSED):
+            optimizer.step()
+
+
+def test_an_optimizer_that_cannot_be_a_key_is_no_trouble() -> None:
+    """Nor does a test keep the optimizers alive that step beside it, as in meta-learning."""
+
+    class Equal(torch.optim.SGD):
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Equal)
+
+        __hash__ = None  # type: ignore[assignment]
+
+    model, gone = net(), []
+
+    def train_step(model: nn.Module, batch: Any) -> torch.Tensor:
+        inner = net()
+        gone.append(weakref.ref(inner))
+        train(inner, Equal(inner.parameters(), lr=0.1), steps=1)
+        return mse(model(batch[0]), batch[1])
+
+    test = iter_range_test(model, Equal(model.parameters(), lr=0.1), None, batches(), train_step=train_step)
+    for _ in range(3):
+        next(test)
+        gc.collect()
+        assert [inner() for inner in gone] == [None] * len(gone)
+    test.close()
 
 
 # --- other writes -----------------------------------------------------------------------------------------------------
@@ -254,6 +295,23 @@ def test_an_optimizer_that_leaves_updates_out_is_refused() -> None:
     before.assert_unchanged()
 
 
+def test_each_of_several_optimizers_must_step() -> None:
+    """Also where the train_step steps another one itself, as a critic's."""
+    generator, critic = one_weight(), one_weight()
+    of_critic = sgd(critic)
+
+    def train_step(models: Any, batch: Any) -> torch.Tensor:
+        loss = mse(models[1](batch[0]), batch[1])
+        of_critic.zero_grad()
+        loss.backward()
+        of_critic.step()
+        return mse(models[0](batch[0]), batch[1])
+
+    for optimizers in (EveryFourth(sgd(generator)), [of_critic, EveryFourth(sgd(generator))]):
+        with pytest.raises(RuntimeError, match=r"step\(\) of EveryFourth left the update out"):
+            range_test([generator, critic], optimizers, None, [BATCH], train_step=train_step, progress=False)
+
+
 def accelerated(steps: int) -> tuple[Accelerator, nn.Module, Any, Any]:
     """Return what accelerate makes of a model, an optimizer and the batches."""
     model = net()
@@ -292,7 +350,19 @@ class ByHand(torch.optim.SGD):
                 parameter.data.sub_(group["lr"] * parameter.grad)
 
 
-@pytest.mark.parametrize("kind", [ByHand, torch.optim.SGD, torch.optim.LBFGS])
+class Bare(torch.optim.Optimizer):
+    """An optimizer that torch knows nothing of, since it does not call `__init__` of its class."""
+
+    def __init__(self, parameters: Any, lr: float) -> None:
+        self.param_groups, self.state, self.defaults = [{"params": [*parameters], "lr": lr}], {}, {}
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Descend."""
+        for parameter in self.param_groups[0]["params"]:
+            parameter.data.sub_(self.param_groups[0]["lr"] * parameter.grad)
+
+
+@pytest.mark.parametrize("kind", [ByHand, Bare, torch.optim.SGD, torch.optim.LBFGS])
 def test_an_optimizer_that_steps_is_not_refused(kind: type[torch.optim.Optimizer]) -> None:
     """Not even at a rate that changes no bit of the weights."""
     model = net()

@@ -73,10 +73,10 @@ def test_the_methods_of_a_subclass_are_not_called():
 
 
 def test_keys_are_members_too():
-    """An optimizer's state has tensors for keys; their values have no name of their own."""
+    """An optimizer's state has tensors for keys; their values are named after the kind of key."""
     key, value = torch.ones(1), torch.ones(1)
     found = list(members({key: value, "name": value}))
-    assert [place for place, _ in found] == ["", "", "['name']"]
+    assert [place for place, _ in found] == ["", "[<Tensor>]", "['name']"]
     assert [part is key for _, part in found] == [True, False, False]
 
 

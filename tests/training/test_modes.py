@@ -195,7 +195,7 @@ def test_buffers_that_were_written_to_come_back() -> None:
     first, second = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
     second.running_mean = first.running_mean
     untouched = first.running_var._version
-    with evaluating([first, second]):
+    with evaluating([first, second], keeps_buffers=True):
         first.train()
         first.running_mean.add_(1)
         second.running_mean.add_(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import opcode
 import sys
 import threading
@@ -58,7 +59,7 @@ _PARTS: dict[type, Callable[[Any], Iterable[Any]]] = {
     MethodWrapperType: lambda it: (it.__self__,),
     partial: lambda it: (it.func, *it.args, *it.keywords.values()),
     partialmethod: lambda it: (it.func, *it.args, *it.keywords.values()),
-    _CACHED_FUNCTION: lambda it: vars(it).values(),
+    _CACHED_FUNCTION: gc.get_referents,  # the function and the answers that it keeps
     staticmethod: lambda it: (it.__func__,),
     classmethod: lambda it: (it.__func__,),
     property: lambda it: (it.fget, it.fset, it.fdel),
@@ -169,13 +170,14 @@ def class_undo(cls: type) -> Undo:
 
 def class_references(cls: type) -> Iterator[tuple[str, Any]]:
     """Yield the methods and attributes of a class, each with its place as text."""
-    for name, value in vars(cls).items():
+    for name, value in dict(vars(cls)).items():
         if name not in ("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__"):
             yield f".{name}", value
 
 
 def _class_attributes(cls: type) -> list[tuple[str, Any]]:
-    return [(name, value) for name, value in vars(cls).items() if not name.startswith("__")]
+    # Not methods and properties: code may be reloaded or patched by another cell meanwhile.
+    return [(n, v) for n, v in dict(vars(cls)).items() if not n.startswith("__") and not hasattr(type(v), "__get__")]
 
 
 # Only these dicts list the hooks of all modules and optimizers of the process; torch has no public name for them.

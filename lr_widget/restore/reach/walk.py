@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import nn
+from torch.quasirandom import SobolEngine
 from torch.utils.data import Dataset, Sampler
 
 from ..containers import ATOMS, CONTAINERS, first, indexed, is_empty, is_order, length, members, values_in
@@ -58,7 +59,7 @@ class Reach:
 
     Attributes:
         things: everything to keep, each with its name for error messages.
-        notes: the ids of the containers that functions name; what is noted in them stays.
+        notes: the ids of the containers that functions and their objects hold; what is noted in them stays.
         generators: the random generators among the things.
         empty: the containers of modules that have no members; there may be very many.
     """
@@ -169,8 +170,8 @@ class Reach:
 
     def _is_state(self, size: int) -> bool:
         """Return True if a tensor or an array of so many bytes may be state of the training rather than data."""
-        self._bytes_named += size
         is_small = size <= max(MAX_BYTES, self._largest)
+        self._bytes_named += size if is_small else 0
         return is_small and self._bytes_named <= max(MAX_BYTES_TOGETHER, self._bytes_trained)
 
     def _visit_module(self, name: str, root: nn.Module) -> None:
@@ -189,7 +190,7 @@ class Reach:
         is_data = how is not _How.WHOLE and length(container) > self._max_members
         if is_data and not (how is _How.DATA and (is_order(container) or is_order(first(container)))):
             return
-        if how is _How.NAMED:
+        if how in (_How.NAMED, _How.HELD):
             self.notes.add(id(container))
         if how is not _How.SAMPLES:
             self.things.append((name, container))
@@ -237,6 +238,9 @@ class Reach:
         elif is_source:
             how = _How.DATA
         if not is_plain(thing):
+            for attribute, value in attributes(thing).items():
+                if issubclass(type(value), GENERATORS):  # one beside an iterator, say
+                    self._add(f"{name}.{attribute}", value, how)
             return
         held = attributes(thing)
         is_users = issubclass(kind, PLAIN_STANDARD) or not self._is_library(str(kind.__module__))
@@ -276,7 +280,7 @@ def _is_of_a_training(kind: type, held: Collection[Any]) -> bool:
     """Return True for an object of an installed package that is part of a training, from its methods and attributes."""
     if is_own(kind.__module__):  # such as a widget
         return False
-    if _has_method(kind, ("__call__", "state_dict")):
+    if _has_method(kind, ("__call__", "state_dict")) or issubclass(kind, SobolEngine):
         return True
     found = [*held]
     for value in held:
