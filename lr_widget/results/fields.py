@@ -47,6 +47,10 @@ def checked_arrays(values: Mapping[str, ArrayLike | None]) -> dict[str, NDArray[
     is_bad = ~(np.isfinite(lr) & (lr > 0))
     if is_bad.any():
         raise ValueError(f"lr must be positive and finite, got {lr[is_bad][0]!s}; leave such steps out")
+    of_groups = arrays.get("group_lrs", lr)
+    is_bad = ~(np.isfinite(of_groups) & (of_groups >= 0))  # a group may be frozen by a rate of 0
+    if is_bad.any():
+        raise ValueError(f"group_lrs must be finite and not negative, got {of_groups[is_bad][0]!s}")
     for name, array in arrays.items():
         if array.ndim != ARRAYS[name][1] or len(array) != len(lr):
             raise ValueError(f"{name} must have one entry a step, got shape {array.shape} for {len(lr)} steps")

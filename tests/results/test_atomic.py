@@ -78,8 +78,32 @@ def test_a_disk_that_is_full_leaves_the_old_file(folder: Path) -> None:
     assert list(folder.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("call", ["os.fsync", "pathlib.Path.chmod", "pathlib.Path.replace"])
-@pytest.mark.parametrize("error", [KeyboardInterrupt("in between"), OSError(5, "in between")])
+def test_a_file_system_without_owners_and_permissions_does_no_harm(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a mounted share may be one."""
+    path = folder / "curve"
+    path.write_bytes(b"old")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("os.chown", fail)
+    monkeypatch.setattr("pathlib.Path.chmod", fail)
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        ("os.fsync", OSError(5, "in between")),
+        ("os.fsync", KeyboardInterrupt("in between")),
+        ("pathlib.Path.chmod", KeyboardInterrupt("in between")),
+        ("pathlib.Path.replace", OSError(5, "in between")),
+        ("pathlib.Path.replace", KeyboardInterrupt("in between")),
+    ],
+)
 def test_an_exception_at_any_moment_leaves_the_old_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch, call: str, error: BaseException
 ) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lr_widget import LRRecords
-from lr_widget.results.fields import checked_arrays, checked_fields
+from lr_widget.results.fields import ARRAYS, checked_arrays, checked_fields
 
 WRONG_ARRAYS = {
     "a rate of zero": ({"lr": [0.1, 0.0]}, r"^lr must be positive and finite, got 0\.0; leave such steps out$"),
@@ -114,3 +114,11 @@ def test_right_fields_come_back_with_arrays_for_lists() -> None:
     assert checked["loss"].size == checked["skipped"].size == 0
     assert (checked["start_lr"], checked["repeats"]) == (1.0, [3])
     assert list(checked) == ["lr", "loss", "skipped", "start_lr", "repeats"]
+
+
+def test_a_negative_rate_of_a_group_is_refused() -> None:
+    """One of 0 freezes a group and is no mistake."""
+    fields = dict.fromkeys(ARRAYS) | {"lr": [0.1], "loss": [1.0]}
+    assert checked_arrays({**fields, "group_lrs": [[0.0]]})["group_lrs"].tolist() == [[0.0]]
+    with pytest.raises(ValueError, match=r"group_lrs must be finite and not negative, got -1.0"):
+        checked_arrays({**fields, "group_lrs": [[-1.0]]})
