@@ -1,7 +1,8 @@
-"""One torch thread for every test, and modes that no failing test leaves behind."""
+"""One torch thread for every test, modes that no failing test leaves behind, and a Ctrl-C that is heard."""
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,10 @@ import torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# A shell that starts a command in the background lets it ignore Ctrl-C, and its child processes do, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
