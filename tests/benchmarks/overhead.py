@@ -32,14 +32,12 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-import psutil
 import torch
 
 from .finders import (
@@ -55,6 +53,7 @@ from .finders import (
     step_times,
     transformer_case,
 )
+from .memory import peak
 
 if TYPE_CHECKING:
     from ..widget.kernel.live_kernel import LiveKernel
@@ -133,24 +132,6 @@ def compare_all(cases: Sequence[str], *, has_kernel: bool = True) -> None:
     for case in (CASES[name]() for name in cases):
         with tempfile.TemporaryDirectory() as case.folder:
             print(f"\n{compare(case, names)}", flush=True)
-
-
-def peak(action: Call) -> int:
-    """Return the most memory, in bytes, that the CUDA device or else this process holds meanwhile."""
-    process, is_over, sizes = psutil.Process(), threading.Event(), []
-    if HAS_CUDA:
-        torch.cuda.reset_peak_memory_stats()
-
-    def watch() -> None:
-        while not is_over.wait(0.0005):
-            sizes.append(process.memory_info().rss)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    action()
-    is_over.set()
-    watcher.join()
-    return torch.cuda.max_memory_allocated() if HAS_CUDA else max(sizes)
 
 
 def print_peak(name: str) -> None:

@@ -16,18 +16,18 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from statistics import median
 from typing import Any
 
-import psutil
 import torch
 from torch import nn
 
 from lr_widget import range_test
 from lr_widget.restore import Snapshot
+
+from .memory import peak
 
 MIB = 2**20
 TURNS = 5
@@ -120,26 +120,6 @@ def print_peak(is_test: bool, has_gradients: bool) -> None:
         optimizer.zero_grad()
     train = (lambda: range_test(model, optimizer, nn.functional.mse_loss, data, **options)) if is_test else bare
     print(peak(train) / sum(p.nbytes for p in model.parameters()))
-
-
-def peak(action: Callable[[], object]) -> int:
-    """Return the largest number of bytes of the CUDA device, or of this process, while the action runs."""
-    if HAS_CUDA:
-        torch.cuda.reset_peak_memory_stats()
-        action()
-        return torch.cuda.max_memory_allocated()
-    process, is_over, sizes = psutil.Process(), threading.Event(), [0]
-
-    def watch() -> None:
-        while not is_over.wait(0.0005):
-            sizes.append(process.memory_info().rss)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    action()
-    is_over.set()
-    watcher.join()
-    return max(sizes)
 
 
 def peak_row(has_gradients: bool) -> str:
