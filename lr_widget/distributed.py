@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from contextlib import suppress
@@ -38,15 +39,12 @@ _next_number = 0
 class Exchange(NamedTuple):
     """The sums over the ranks of what each has told: how many failed, and so on, and the mean of their losses."""
 
-    failed: float
-    interrupted: float
-    stopped: float
-    next_failed: float
-    next_ended: float
-    loss: float
-
-
-_FAILED = Exchange(1, 0, 0, 0, 0, 0)
+    failed: float = 0.0
+    interrupted: float = 0.0
+    stopped: float = 0.0
+    next_failed: float = 0.0
+    next_ended: float = 0.0
+    loss: float = 0.0
 
 
 def is_alone() -> bool:
@@ -129,9 +127,7 @@ class Ranks:
             RuntimeError: a process has ended.
         """
         tensor = torch.tensor(told, dtype=torch.float64, device="cpu")
-        work = self._channel.allreduce([tensor])
-        while not self._wait(work):
-            pass
+        self._wait(self._channel.allreduce([tensor]))
         now = time.monotonic()
         self._longest, self._last = max(self._longest, now - self._last), now
         told = Exchange(*tensor.tolist())
@@ -171,7 +167,7 @@ class Ranks:
             self._cut()
         has_met = False
         with suppress(RuntimeError):  # others have gone, too
-            work = self._channel.allreduce([torch.tensor(_FAILED, dtype=torch.float64, device="cpu")])
+            work = self._channel.allreduce([torch.tensor(Exchange(failed=1.0), dtype=torch.float64, device="cpu")])
             if not self._wait(work, max(GRACE_SECONDS, 3 * self._longest)):
                 self._cut()
             has_met = self._wait(work, LAST_SECONDS)
@@ -206,13 +202,13 @@ class Ranks:
             for group in self._groups:
                 _cut(group)
 
-    def _wait(self, work: Any, seconds: float | None = None) -> bool:
-        """Wait for an operation, half a second where no time is given, and return True if it is done.
+    def _wait(self, work: Any, seconds: float = math.inf) -> bool:
+        """Wait for an operation, and return True if it is done in time.
 
         Raises:
             RuntimeError: it has failed.
         """
-        end = time.monotonic() + (seconds if seconds is not None else 0)
+        end = time.monotonic() + seconds
         while True:
             try:
                 work.wait(_LOOK_UP)
@@ -241,10 +237,9 @@ def _meet(number: int, call: Mapping[str, Any]) -> list[dict[str, Any]]:
             while not (store.check(keys) or store.check([f"{attempt}/verdict"]) or time.monotonic() > end):
                 time.sleep(_POLL_SECONDS)
         except BaseException as error:  # Ctrl-C
-            _verdict(store, attempt, keys, f"{call['test']} was left on rank {rank} by {type(error).__name__}")
+            _verdict(store, attempt, keys, call["test"], error)
             raise
-        alone = "nobody else came in time; call it on every rank, after a barrier() if they come apart"
-        verdict = _verdict(store, attempt, keys, f"{call['test']} was called on {{}} alone: {alone}")
+        verdict = _verdict(store, attempt, keys, call["test"], None)
         if verdict["message"] is None:
             return [json.loads(store.get(key)) for key in keys]
         if rank in verdict["here"]:
@@ -252,14 +247,18 @@ def _meet(number: int, call: Mapping[str, Any]) -> list[dict[str, Any]]:
         time.sleep(_POLL_SECONDS)
 
 
-def _verdict(store: Any, attempt: str, keys: list[str], message: str) -> dict[str, Any]:
+def _verdict(store: Any, attempt: str, keys: list[str], test: str, left_by: BaseException | None) -> dict[str, Any]:
     """Write the verdict on an attempt, unless there is one, and return the one that holds."""
-    here = [rank for rank, key in enumerate(keys) if store.check([key])]
-    names = f"rank{'s' if len(here) > 1 else ''} {' and '.join(map(str, here))}"
-    is_complete = len(here) == len(keys) and "{}" in message
-    mine = {"by": distributed.get_rank(), "here": here, "message": None if is_complete else message.format(names)}
+    rank, here, message = distributed.get_rank(), [rank for rank, key in enumerate(keys) if store.check([key])], None
+    if left_by is not None:
+        message = f"{test} was left on rank {rank} by {type(left_by).__name__}"
+    elif len(here) < len(keys):
+        names = f"rank{'s' if len(here) > 1 else ''} {' and '.join(map(str, here))}"
+        remedy = "call it on every rank, after a barrier() if they come apart"
+        message = f"{test} was called on {names} alone: nobody else came in time; {remedy}"
+    mine = {"by": rank, "here": here, "message": message}
     holds: dict[str, Any] = json.loads(store.compare_set(f"{attempt}/verdict", "", json.dumps(mine)))
-    if holds == mine and not is_complete:
+    if holds == mine and message is not None:
         store.add(f"{attempt.partition('/')[0]}/attempt", 1)
     return holds
 

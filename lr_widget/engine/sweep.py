@@ -67,9 +67,11 @@ def run_sweep(plan: Plan, call: Mapping[str, Any] = _RANGE_TEST) -> Steps:
             return (yield from run_together(plan, ranks, partial(_steps, plan, watch)))
         except BaseException as error:
             guard.failure, guard.modes = error, watch.modes
-            if ranks is not None:
-                ranks.part(error)
-            raise
+            cause = ranks.part(error) if ranks is not None else None
+            if cause is None:
+                raise
+            guard.failure = cause
+            raise cause from error
         finally:
             guard.put_back()
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -38,21 +38,12 @@ def run_together(plan: Plan, ranks: Ranks, steps_of: Callable[[Meeting], _Steps]
     Raises:
         RuntimeError: another rank has failed.
         KeyboardInterrupt: Ctrl-C on any rank.
+        BaseException: this rank alone has failed, and has not yet told the others.
     """
     meeting, reason = Meeting(plan, ranks), ""
-    steps = steps_of(meeting)
-    try:
+    with suppress(AllPart), closing(steps_of(meeting)) as steps:
         reason = yield from _until_all_part(steps, meeting)
-    except AllPart:
-        pass  # below, so that nothing is raised as if it came from this
-    except BaseException as error:
-        cause = ranks.part(error)
-        if cause is not None:
-            raise cause from error
-        raise
-    finally:
-        steps.close()
-    return meeting.outcome(reason)
+    return meeting.outcome(reason)  # here, so that nothing is raised as if it came from an AllPart
 
 
 def _until_all_part(steps: _Steps, meeting: Meeting) -> _Steps:
@@ -95,7 +86,7 @@ class Meeting:
         self._source: Iterator[Any] = iter(())
         self._drawn: list[Any] = []
         self._failed_draw: Exception | None = None
-        self._is_draw_failed_elsewhere = False
+        self._is_next_failed = False  # on some rank
         self._wants_to_stop = False
         self._is_interrupted = False
         self._error: BaseException | None = None  # with it this rank leaves
@@ -115,12 +106,9 @@ class Meeting:
 
     def _each(self) -> Iterator[Any]:
         while True:
-            if self._failed_draw is not None:
+            if self._is_next_failed:
                 self._ranks.has_parted = True
-                raise self._failed_draw
-            if self._is_draw_failed_elsewhere:
-                self._ranks.has_parted = True
-                raise AllPart
+                raise AllPart if self._failed_draw is None else self._failed_draw
             if not self._drawn:
                 return
             drawn, self._drawn = self._drawn, []
@@ -186,9 +174,10 @@ class Meeting:
             self._heard = heard
             self._ranks.has_parted = True
             raise AllPart
-        self._is_draw_failed_elsewhere = heard.next_failed > 0
-        if is_drawing and heard.next_ended:
-            self._drawn = []
+        if is_drawing:
+            self._is_next_failed = heard.next_failed > 0
+            if heard.next_ended:
+                self._drawn = []
         return heard
 
     def update(self, batches: Sequence[Any], before_update: Callable[[], object]) -> tuple[Any, bool]:
@@ -253,22 +242,21 @@ class Meeting:
             with suppress(AllPart), self.holding_interrupts():
                 self._exchange()
             self._ranks.has_parted = True
-        other = self._ranks.failure_of_another()
-        if self._heard is not None and self._heard.failed:
+        heard, error = self._heard or Exchange(), self._error
+        has_no_batch = not reason and self._heard is None  # of another rank, a draw has failed
+        if error is None and (heard.failed or has_no_batch):
+            error = self._ranks.failure_of_another() or RuntimeError("another rank failed; its own error says why")
+        if error is not None and heard.failed:
             self._ranks.settle()
-            self._ranks.note_cut(self._error or other or RuntimeError())
+            self._ranks.note_cut(error)
         try:
-            if self._error is not None:
-                raise self._error
-            if self._is_draw_failed_elsewhere or (self._heard is not None and self._heard.failed):
-                raise other or RuntimeError("another rank failed; its own error says why")
-            if self._heard is not None and self._heard.interrupted:
+            if error is not None:
+                raise error
+            if heard.interrupted or self._is_interrupted:  # the latter after its last word: no other rank knows of it
                 raise KeyboardInterrupt
         finally:
-            self._error = self._failed_draw = None  # held on to, they would keep their tracebacks alive
-        if self._is_interrupted:  # after this rank's last word: the others do not know of it
-            raise KeyboardInterrupt
-        return "stopped" if self._heard is not None and reason not in ("diverged", "non_finite") else reason
+            self._error = self._failed_draw = error = None  # held on to, they would keep their tracebacks alive
+        return "stopped" if heard.stopped and reason not in ("diverged", "non_finite") else reason
 
     @contextmanager
     def holding_interrupts(self) -> Iterator[None]:

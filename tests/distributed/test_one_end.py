@@ -103,7 +103,13 @@ def in_the_optimizer(ours: Trained, tick: Countdown) -> Any:
         handle.remove()
 
 
-PLACES = [in_the_dataset, in_forward, in_the_loss, in_the_train_step, in_stop, in_validation, in_the_optimizer]
+def in_the_dataset_before_a_validation(ours: Trained, tick: Countdown) -> Any:
+    data = DataLoader(Failing(ours.data, tick), batch_size=6)
+    return run(ours, data=data, val_data=ours.data[:2], val_every=1)
+
+
+PLACES = [in_the_dataset, in_the_dataset_before_a_validation, in_forward, in_the_loss, in_the_train_step, in_stop]
+PLACES += [in_validation, in_the_optimizer]
 
 
 def failures(rank: int, size: int) -> Any:

@@ -17,7 +17,7 @@ class Partner:
     """Stands in for the ranks: notes what it is told, and answers."""
 
     def __init__(self, **answer: float) -> None:
-        self.answer = Exchange(**{**dict.fromkeys(Exchange._fields, 0.0), **answer})
+        self.answer = Exchange(**answer)
         self.told: list[Exchange] = []
         self.has_parted = False
 
@@ -52,6 +52,18 @@ def test_batches_are_drawn_one_step_ahead_and_no_further() -> None:
         meeting.before_backward([])
     assert next(source) == 3
     assert len(partner.told) == 4
+
+
+def test_a_draw_that_failed_elsewhere_ends_the_next_step_and_no_test_that_is_over_before() -> None:
+    """A validation in between does not make it forgotten; a test that diverges needs no more batches."""
+    meeting = meeting_of(Partner(next_failed=1.0))
+    batches = meeting.draw_ahead(iter(range(9)))
+    meeting.mean(0.0)
+    assert meeting.outcome("diverged") == "diverged"
+    with pytest.raises(AllPart, match=r"^$"):
+        next(batches)
+    with pytest.raises(RuntimeError, match=r"^another rank failed; its own error says why$"):
+        meeting.outcome("")
 
 
 def test_the_first_ctrl_c_is_told_to_the_others_and_the_second_goes_through() -> None:
