@@ -11,6 +11,7 @@ from torch.nn.parameter import is_lazy
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from ..errors import RestoreError
+from ..training import optimized_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +45,7 @@ class Watch:
         modes: torch's modes before the step that is being taken; None between two steps.
     """
 
-    def __init__(self, parameters: Iterable[torch.Tensor], modules: Iterable[nn.Module] = ()) -> None:
+    def __init__(self, parameters: Iterable[torch.Tensor], modules: Iterable[nn.Module]) -> None:
         parameters, modules = list(parameters), list(modules)
         self._ids = {id(p) for p in parameters}
         self._modules = modules
@@ -122,7 +123,7 @@ class Watch:
             return
         # What somebody has put into the model meanwhile will go with the end of the test, too.
         ids = self._ids | {id(p) for module in self._modules for p in module.parameters()}
-        if not any(id(p) in ids for group in optimizer.param_groups for p in group["params"]):
+        if not any(id(p) in ids for p in optimized_by(optimizer)):
             return
         # Not any other thread: on an accelerator, hooks in the backward pass, which may step, run in autograd's own.
         if self.thread is None or get_ident() == main_thread().ident:
@@ -137,11 +138,11 @@ class Watch:
             return True
         if not getattr(type(inner).step, "hooked", False):  # torch wraps the `step` of each class that it makes known
             return True
-        own = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        return any(id(p) in own for other in self.stepped for group in other.param_groups for p in group["params"])
+        own = {id(p) for p in optimized_by(optimizer)}
+        return any(id(p) in own for other in self.stepped for p in optimized_by(other))
 
     def _wrote(self, optimizer: torch.optim.Optimizer) -> bool:
-        own = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        own = {id(p) for p in optimized_by(optimizer)}
         written = _changed(self._counted, map(_VERSION, self._counted), self._counts)
         return not self._counted or any(id(p) in own for p in written)
 

@@ -2,7 +2,8 @@
 
 from .batches import Batches, takes_options
 from .devices import checked_device
+from .parameters import optimized_by
 from .rates import RateSetter
 from .training_step import Training
 
-__all__ = ["Batches", "RateSetter", "Training", "checked_device", "takes_options"]
+__all__ = ["Batches", "RateSetter", "Training", "checked_device", "optimized_by", "takes_options"]

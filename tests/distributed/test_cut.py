@@ -111,9 +111,26 @@ def before_the_model_is_called(rank: int, size: int) -> Any:
     return untouched("ddp", rank, size, test, goes_on=False)
 
 
-def test_ranks_out_of_step_are_told(pair: Team) -> None:
+def before_an_operation_that_is_not_waited_for(rank: int, size: int) -> Any:
+    """Rank 0 goes on to the next exchange with an operation under way that rank 1 never begins."""
+    works: list[Any] = []
+
+    def train_step(model: nn.Module, batch: Any) -> torch.Tensor:
+        if len(works) == 3 and rank == 1:
+            boom()
+        works.append(torch.distributed.all_reduce(torch.zeros(1), async_op=True))
+        return mse(model(batch[0]), batch[1])
+
+    def test(ours: Trained) -> Any:
+        return range_test(ours.model, ours.optimizer, None, ours.data, train_step=train_step, progress=False)
+
+    return untouched("plain", rank, size, test, goes_on=False)
+
+
+@pytest.mark.parametrize("scenario", [before_the_model_is_called, before_an_operation_that_is_not_waited_for])
+def test_ranks_out_of_step_are_told(pair: Team, scenario: Any) -> None:
     """A process group whose ranks have begun different operations would hang or mix up later, so it is cut."""
-    check(pair.run(before_the_model_is_called, survives=False))
+    check(pair.run(scenario, survives=False))
 
 
 def killed(rank: int, size: int) -> Any:

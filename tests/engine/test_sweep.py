@@ -121,6 +121,15 @@ def test_data_that_turns_gradients_off_does_no_harm() -> None:
         assert torch.is_grad_enabled()
 
 
+def test_a_mode_of_the_users_between_two_steps_stays_when_the_test_is_closed_in_it() -> None:
+    """The modes of the last step are over by then."""
+    with iter_range_test(*given(), num_steps=3) as test:
+        next(test)
+        with torch.no_grad():
+            test.close()
+            assert not torch.is_grad_enabled()
+
+
 def test_what_stop_takes_down_stays_and_its_generator_comes_back() -> None:
     """It looks on: the lists and the attributes of a logger are the user's."""
 

@@ -147,15 +147,16 @@ def test_an_optimizer_that_cannot_be_a_key_is_no_trouble() -> None:
 
     def train_step(model: nn.Module, batch: Any) -> torch.Tensor:
         inner = net()
-        gone.append(weakref.ref(inner))
-        train(inner, Equal(inner.parameters(), lr=0.1), steps=1)
+        of_inner = Equal(inner.parameters(), lr=0.1)
+        gone.append(weakref.ref(of_inner))
+        train(inner, of_inner, steps=1)
         return mse(model(batch[0]), batch[1])
 
     test = iter_range_test(model, Equal(model.parameters(), lr=0.1), None, batches(), train_step=train_step)
     for _ in range(3):
         next(test)
         gc.collect()
-        assert [inner() for inner in gone] == [None] * len(gone)
+        assert [of_inner() for of_inner in gone] == [None] * len(gone)
     test.close()
 
 
@@ -264,6 +265,23 @@ def test_without_the_version_counter_steps_are_still_seen(monkeypatch: pytest.Mo
     assert not model[0].weight.eq(7).any()
 
 
+def test_buffers_that_were_loaded_with_the_weights_stay_with_them() -> None:
+    """The statistics of other weights would not fit; alone, as after a forward pass, they come back."""
+    model = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Linear(8, 1)).double()
+    inputs, _ = batches()[0]
+    before = Look(model)
+    with iter_range_test(model, adam(model), mse, batches()) as test:
+        next(test)
+        model(inputs)
+    before.assert_unchanged()
+    test = iter_range_test(model, adam(model), mse, batches())
+    next(test)
+    load(model)
+    with pytest.raises(RestoreError, match=WRITTEN.format(6)):
+        test.close()
+    assert all(tensor.eq(7).all() for tensor in model.state_dict().values())
+
+
 # --- updates that are left out ----------------------------------------------------------------------------------------
 
 
@@ -283,14 +301,16 @@ class EveryFourth(torch.optim.Optimizer):
             self.optimizer.step(closure)
 
 
-def test_an_optimizer_that_leaves_updates_out_is_refused() -> None:
+@pytest.mark.parametrize(("calls", "step"), [(0, 1), (3, 2)])
+def test_an_optimizer_that_leaves_updates_out_is_refused(calls: int, step: int) -> None:
     """The engine clears the gradients at each step, so that three quarters of them would be lost in silence."""
     model = one_weight()
     optimizer = EveryFourth(sgd(model))
+    optimizer.calls = calls
     before = Look(model, optimizer.optimizer)
     with pytest.raises(RuntimeError, match=r"step\(\) of EveryFourth left the update out") as caught:
         range_test(model, optimizer, mse, [BATCH], progress=False)
-    assert "step 1 of 100" in caught.value.__notes__[0]
+    assert f"step {step} of 100" in caught.value.__notes__[0]
     before.assert_unchanged()
 
 
