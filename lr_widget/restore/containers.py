@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from numbers import Number
 from operator import is_
@@ -58,12 +58,12 @@ def refill_but_notes(container: Any, saved: Any) -> None:
     else:
         members_now = list(base.__iter__(container))
         is_record = len(members_now) >= len(saved) and all(map(_stays, members_now, saved))
-        if not is_record or (all(map(is_note, saved)) and _is_shuffled(members_now, saved)):
+        if not is_record or _is_shuffled(members_now, saved):
             refill(container, saved)
 
 
 def _is_shuffled(now: list[Any], saved: list[Any]) -> bool:
-    return len(now) == len(saved) and all(map(is_note, now)) and Counter(now) == Counter(saved)
+    return len(now) == len(saved) and all(map(is_note, saved)) and Counter(now) == Counter(saved)
 
 
 def _stays(now: Any, saved: Any) -> bool:
@@ -87,7 +87,7 @@ def refill(target: Any, saved: Any) -> None:
 
 
 def members(container: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the keys and members of the container that are no atoms, each with its place as text, such as `[3]`."""
+    """Yield the keys and members of a container or tuple that are no atoms, each with its place as text, as `[3]`."""
     base = _base(container)
     if issubclass(base, dict):
         for key, item in list(base.items(container)):  # listed at once: another thread may add to it
@@ -96,20 +96,15 @@ def members(container: Any) -> Iterator[tuple[str, Any]]:
             if type(item) not in ATOMS:
                 yield f"[{key!r:.60}]" if type(key) in ATOMS else f"[<{type(key).__name__}>]", item
     else:
-        yield from indexed(list(base.__iter__(container)))
+        for index, item in enumerate(list(base.__iter__(container))):
+            if type(item) not in ATOMS:
+                yield f"[{index}]", item
 
 
-def indexed(values: Iterator[Any] | Collection[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the values that are no atoms, each with its place as text: a vocabulary has very many that are."""
-    return ((f"[{index}]", item) for index, item in enumerate(values) if type(item) not in ATOMS)
-
-
-def values_in(value: Any) -> Collection[Any]:
-    """Return the values of a dict or the members of another container or tuple; nothing for anything else."""
-    if not issubclass(type(value), (*CONTAINERS, tuple)):
-        return ()
-    base = _base(value)
-    return [*(base.values(value) if issubclass(base, dict) else base.__iter__(value))]
+def values_in(container: Any) -> Iterator[Any]:
+    """Iterate over the values of a dict or the members of another container or tuple."""
+    base = _base(container)
+    return iter(base.values(container) if issubclass(base, dict) else base.__iter__(container))
 
 
 def length(container: Any) -> int:
@@ -119,8 +114,7 @@ def length(container: Any) -> int:
 
 def first(container: Any) -> Any:
     """Return the first member of a container or tuple, of a dict its first value; None where it is empty."""
-    base = _base(container)
-    return next(iter(base.values(container) if issubclass(base, dict) else base.__iter__(container)), None)
+    return next(values_in(container), None)
 
 
 def is_order(value: Any) -> bool:

@@ -25,8 +25,8 @@ TRAINABLE = (nn.Module, torch.optim.Optimizer)
 
 # Classes of the standard library whose attributes are all of their state.
 PLAIN_STANDARD = (SimpleNamespace, Namespace, UserDict, UserList)
-# Modules of the standard library whose base classes have no state of their own.
 _HEAP_TYPE = 1 << 9  # the flag of classes that are made by Python code
+# Modules of the standard library whose base classes have no state of their own.
 _STATELESS_MODULES = {"builtins", "abc", "typing", "collections", "collections.abc", "contextlib", "numbers", "types"}
 # The compiler's caches, graphs and process groups of torch.
 _MACHINERY = ("torch._", "torch.fx.", "torch.jit.", "torch.distributed.")

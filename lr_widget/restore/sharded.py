@@ -18,7 +18,7 @@ def drop_gathered(modules: Iterable[Any], *, has_failed: bool = False) -> None:
 
     Args:
         modules: the models.
-        has_failed: true after an exception, when passes may have been cut in the middle.
+        has_failed: true at the end of a test, which an exception may have cut in the middle of a pass.
     """
     if not (distributed.is_available() and distributed.is_initialized()):
         return

@@ -71,7 +71,6 @@ class Snapshot:
         self._loads: _Undos = []
         self._structure: _Undos = []
         self._tensors: list[torch.Tensor] = []
-        self._put_versions_back: Undo = _nothing
         self._left: dict[int, torch.Tensor] = {}  # id → tensor whose data `restore` leaves as it is
         self._rngs: _Undos = list(global_rng_undos())
         self._device = torch.device(device) if device is not None else None
@@ -147,7 +146,7 @@ class Snapshot:
         parts = (self._loads, self._structure, self._contents, self._rngs, self._tensors, self._left, self._cleared)
         for part in (*parts, self._also_restore):
             part.clear()
-        self._put_versions_back = _nothing
+        self._put_versions_back = versions_undo(())
 
     def _in_order(self) -> Iterator[tuple[str, Undo]]:
         # A load_state_dict may write anywhere and draw random numbers, so it comes before the rest, but after the
@@ -211,10 +210,6 @@ def _restore_error(failures: list[tuple[str, BaseException]]) -> RestoreError:
     error = RestoreError(f"could not put back after the range test: {names}")
     error.__cause__ = [*interrupts, *errors][0]
     return error
-
-
-def _nothing() -> None:
-    """Undo nothing."""
 
 
 def _restore_array(array: np.ndarray[Any, Any], saved: np.ndarray[Any, Any], shape: tuple[int, ...]) -> None:

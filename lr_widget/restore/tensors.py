@@ -157,20 +157,20 @@ def _lazy_undo(tensor: torch.Tensor) -> Undo:
 
 # Hooks are registered on a tensor by public methods, but torch lists them only here. Where a version has no such
 # attribute, a hook that the test registered stays: test_tensors.py, test_without_the_hook_lists_only_hooks_stay.
-_HOOK_LISTS = ("_backward_hooks", "_post_accumulate_grad_hooks")
+HOOK_LISTS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 
 
 def _hooks_of(tensor: torch.Tensor) -> dict[str, tuple[Any, dict[Any, Any]]] | None:
     """Return the hook lists that the tensor has by their name, each with a copy; None where there is none."""
     found = {}
-    for name in _HOOK_LISTS:
+    for name in HOOK_LISTS:
         if (hooks := getattr(tensor, name, None)) is not None:
             found[name] = hooks, dict(hooks)
     return found or None
 
 
 def _put_hooks_back(tensor: torch.Tensor, saved: dict[str, tuple[Any, dict[Any, Any]]]) -> None:
-    for name in _HOOK_LISTS:
+    for name in HOOK_LISTS:
         present = getattr(tensor, name, None)
         hooks, members = saved.get(name, (None, {}))
         if present is not hooks:

@@ -49,7 +49,7 @@ def draw(rng: Any) -> float:
     """Return a random number, of whatever kind the generator is."""
     if isinstance(rng, torch.Generator):
         return torch.rand((), generator=rng).item()
-    return float(rng.random_sample() if isinstance(rng, np.random.RandomState) else rng.random())
+    return float(rng.random())
 
 
 def state(rng: Any) -> str:
@@ -472,13 +472,6 @@ def collate_function(rng: Any) -> Arguments:
 
 @holder
 def worker_init_function(rng: Any) -> Arguments:
-    class Samples(Dataset[Any]):
-        def __len__(self) -> int:
-            return 12
-
-        def __getitem__(self, index: int) -> Any:
-            return labelled_samples()[index]
-
     def start(_: int) -> None:
         torch.manual_seed(int(1000 * draw(rng)))
 
@@ -486,12 +479,12 @@ def worker_init_function(rng: Any) -> Arguments:
         x, y = default_collate(samples)
         return x + torch.rand(()), y
 
-    return loader_with(dataset=Samples(), num_workers=1, worker_init_fn=start, collate_fn=collate)
+    return loader_with(num_workers=1, worker_init_fn=start, collate_fn=collate)
 
 
 @holder
 def loaders_generator(rng: Any) -> Arguments:
-    return loader_with(shuffle=True, generator=rng if isinstance(rng, torch.Generator) else None)
+    return loader_with(shuffle=True, generator=rng)
 
 
 class Shuffled(Sampler[int]):

@@ -207,6 +207,12 @@ def test_a_snapshot_is_restored_as_often_as_it_is_asked():
     assert values(training.model) != before
 
 
+def test_a_generator_that_training_and_stop_share_is_listed_once():
+    """Listed twice, it would be seeded twice, and the second seed is another one."""
+    rng = torch.Generator()
+    assert Snapshot(functions=[lambda: rng], observers=[lambda: rng]).generators == [rng]
+
+
 # --- data that is left, and gradients that are not copied ------------------------------------------------------------
 
 
@@ -260,7 +266,7 @@ HELD: dict[str, Callable[[torch.Tensor], object]] = {
 
 
 def with_gradients() -> tuple[nn.Linear, torch.Tensor]:
-    """Return a layer with gradients and the one of its weight, which 4,000,000 bytes of memory hold."""
+    """Return a layer with a gradient, and its weight; each of the two takes 4,000,000 bytes."""
     layer = nn.Linear(1000, 1000, bias=False)
     layer(torch.ones(2, 1000)).sum().backward()
     return layer, layer.weight

@@ -112,7 +112,7 @@ def test_hooks_from_before_stay():
 
 def test_without_the_hook_lists_only_hooks_stay(monkeypatch: pytest.MonkeyPatch):
     """In a torch that lists hooks elsewhere all else is back, but hooks that the test registered are called on."""
-    monkeypatch.setattr(tensors, "_HOOK_LISTS", ("_hooks_of_another_version",))
+    monkeypatch.setattr(tensors, "HOOK_LISTS", ("_hooks_of_another_version",))
     assert hooked(Training()) == (2, 2)
 
 

@@ -171,7 +171,7 @@ def class_undo(cls: type) -> Undo:
 def class_references(cls: type) -> Iterator[tuple[str, Any]]:
     """Yield the methods and attributes of a class, each with its place as text."""
     for name, value in dict(vars(cls)).items():
-        if name not in ("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__"):
+        if name not in ("__dict__", "__weakref__", "__annotations__"):
             yield f".{name}", value
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from enum import IntEnum
-from functools import cache
 from itertools import chain
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -16,10 +15,10 @@ from torch import nn
 from torch.quasirandom import SobolEngine
 from torch.utils.data import Dataset, Sampler
 
-from ..containers import ATOMS, CONTAINERS, first, indexed, is_empty, is_order, length, members, values_in
+from ..containers import ATOMS, CONTAINERS, first, is_empty, is_order, length, members, values_in
 from ..objects import DATA_HOLDERS, PLAIN_STANDARD, TRAINABLE, attributes, is_machinery, is_plain
 from ..rng import GENERATORS, is_global
-from ..tensors import is_leaf
+from ..tensors import HOOK_LISTS, is_leaf
 from .functions import class_references, hooks_of_all, is_library, is_own, module_of, parts, references
 
 if TYPE_CHECKING:
@@ -75,7 +74,6 @@ class Reach:
         self.notes: set[int] = set()
         self.generators: list[Any] = []
         self.empty: list[Any] = []
-        self._is_library = cache(is_library)
         self._queues: list[deque[tuple[str, Any]]] = [deque() for _ in _How]
         self._seen: dict[int, Any] = {}  # id → object, which is held so that its id is not used again
         self._num_named = self._num_trained = 0
@@ -164,7 +162,7 @@ class Reach:
         if is_leaf(tensor):
             if (grad := tensor.grad) is not None:
                 self._add(f"{name}.grad", grad, how)
-            for hooks in ("_backward_hooks", "_post_accumulate_grad_hooks"):
+            for hooks in HOOK_LISTS:
                 for hook in (getattr(tensor, hooks, None) or {}).values():
                     self._add(f"{name}.{hooks}", hook, _How.NAMED)
 
@@ -205,7 +203,7 @@ class Reach:
             return
         if how is not _How.WHOLE and size > self._max_members:
             return
-        for place, item in members(container) if issubclass(type(container), CONTAINERS) else indexed(container):
+        for place, item in members(container):
             self._queues[how].append((f"{name}{place}", item))
 
     @property
@@ -217,12 +215,12 @@ class Reach:
     def _visit_function(self, name: str, function: FunctionType, how: _How) -> None:
         self.things.append((name, function))
         module = module_of(function)
-        sees_globals = not self._is_library(module) or module.partition(".")[0] in self._seeing
+        sees_globals = not is_library(module) or module.partition(".")[0] in self._seeing
         for place, value in references(function, sees_globals=sees_globals):
             self._add(f"{name}{place}", value, _How.SAMPLES if how is _How.SAMPLES else _How.NAMED)
 
     def _visit_class(self, name: str, cls: type, how: _How) -> None:
-        if self._is_library(str(cls.__module__)):
+        if is_library(str(cls.__module__)):
             return
         self.things.append((name, cls))
         for place, value in class_references(cls):
@@ -237,13 +235,13 @@ class Reach:
             how = _How.WHOLE
         elif is_source:
             how = _How.DATA
+        held = attributes(thing)
         if not is_plain(thing):
-            for attribute, value in attributes(thing).items():
+            for attribute, value in held.items():
                 if issubclass(type(value), GENERATORS):  # one beside an iterator, say
                     self._add(f"{name}.{attribute}", value, how)
             return
-        held = attributes(thing)
-        is_users = issubclass(kind, PLAIN_STANDARD) or not self._is_library(str(kind.__module__))
+        is_users = issubclass(kind, PLAIN_STANDARD) or not is_library(str(kind.__module__))
         is_part = how is _How.WHOLE or is_source or is_users or _is_of_a_training(kind, held.values())
         if is_part:
             self.things.append((name, thing))

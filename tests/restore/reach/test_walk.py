@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import StepLR
+from torch.quasirandom import SobolEngine
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lr_widget.restore.reach import Reach, walk
@@ -338,9 +339,6 @@ def test_the_order_of_a_sampler_is_kept():
 class Trap:
     """Runs code of the user's when it is looked at in any but the plainest way."""
 
-    def __init__(self) -> None:
-        self.__dict__["rng"] = random.Random(1)
-
     def __getattribute__(self, name: str) -> Any:
         raise AssertionError(f"asked for {name}")
 
@@ -351,11 +349,18 @@ class Trap:
         raise AssertionError("a property was computed")
 
 
+class Pair(tuple):  # type: ignore[type-arg]
+    """A tuple that nobody may walk over."""
+
+    __iter__ = Counted.__iter__
+
+
 def test_no_code_of_the_users_runs():
     """Neither properties nor special methods are called, and the generator within is found all the same."""
     trap = object.__new__(Trap)
     object.__getattribute__(trap, "__dict__")["rng"] = rng = random.Random(1)
-    assert Reach(functions=[lambda: trap]).generators == [rng]
+    pair = Pair((trap,))
+    assert Reach(functions=[lambda: pair]).generators == [rng]
 
 
 class Bar:
@@ -369,10 +374,11 @@ class Bar:
 
 def test_objects_of_packages_that_are_no_part_of_a_training_are_left_out():
     """A bar, a lock, a file and a logger stay as they are; a package's object that holds a module is followed."""
-    bar, lock, module = Bar(), threading.Lock(), nn.Linear(1, 1)
-    holder = Bar(module)
-    kept = [id(value) for _, value in Reach(functions=[lambda: (bar, lock, holder)]).things]
-    assert [id(thing) in kept for thing in (bar, lock, holder, module)] == [False, False, True, True]
+    bar, lock, module, sobol = Bar(), threading.Lock(), nn.Linear(1, 1), SobolEngine(1)
+    holder, own = Bar(module), type("Own", (Bar,), {"__module__": "lr_widget.widget"})(module)
+    kept = [id(value) for _, value in Reach(functions=[lambda: (bar, lock, own, holder, sobol)]).things]
+    assert [id(thing) in kept for thing in (bar, lock, own)] == [False] * 3
+    assert [id(thing) in kept for thing in (holder, module, sobol)] == [True] * 3
 
 
 def test_a_loader_within_itself_ends_the_search():
