@@ -32,7 +32,7 @@ def unpacked(given: Any) -> tuple[list[torch.optim.Optimizer], list[Any]]:
     waiting = [given]
     while waiting:
         part = waiting.pop(0)
-        if isinstance(part, torch.optim.Optimizer) or _is_like_optimizer(part):
+        if _is_like_optimizer(part):
             optimizers.append(part)
         elif isinstance(part, Mapping):
             waiting[:0] = [value for key, value in part.items() if key not in _SETTINGS]

@@ -7,27 +7,28 @@ from functools import partial
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
+from torch import nn
+
 from ..checks import describe
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
 
-def listed(given: Any, kind: type, name: str) -> list[Any]:
-    """Return one object or several, given as a list, tuple or mapping, as a list of `kind`.
+def models_in(given: Any) -> list[nn.Module]:
+    """Return one module or several, given as a list, tuple or mapping, as a list.
 
     Raises:
-        TypeError: one of them is of another kind.
+        TypeError: one of them is no module.
         ValueError: there is none.
     """
-    is_several = isinstance(given, (list, tuple, Mapping)) and not isinstance(given, kind)
+    is_several = isinstance(given, (list, tuple, Mapping)) and not isinstance(given, nn.Module)
     parts = list(given.values() if isinstance(given, Mapping) else given) if is_several else [given]
     for part in parts:
-        if not isinstance(part, kind):
-            raise TypeError(f"{name} must be a {kind.__module__}.{kind.__name__} or several, got {describe(part)}")
+        if not isinstance(part, nn.Module):
+            raise TypeError(f"model must be a torch.nn.modules.module.Module or several, got {describe(part)}")
     if not parts:
-        raise ValueError(f"{name} is empty; give at least one")
+        raise ValueError("model is empty; give at least one")
     return parts
 
 

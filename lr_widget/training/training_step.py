@@ -16,7 +16,7 @@ from .devices import checked_device, common_device, to_device
 from .losses import check_losses, loss_of_batch, val_loss_of_batch
 from .modes import evaluating, make_autocast
 from .optimizers import asks_for_closure, needs_closure, put_into_train_mode, unpacked
-from .parameters import is_fsdp1, listed, optimized_by, owner_of, parameters_of, writes_to
+from .parameters import is_fsdp1, models_in, optimized_by, owner_of, parameters_of, writes_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -50,7 +50,7 @@ class Training:
         optimizers: the optimizers in their order.
         schedulers: the schedulers that were given with them.
         parameters: all parameters of modules and optimizers, each once.
-        functions: `loss_fn`, `train_step` and `val_step`, as far as they are given.
+        functions: `loss_fn`, `train_step` and `val_step`, as far as they are given, and the maker of autocast contexts.
         device: where batches are moved, or None.
 
     Raises:
@@ -70,7 +70,7 @@ class Training:
         grad_scaler: Any = None,
         max_grad_norm: float | None = None,
     ) -> None:
-        self._models: list[nn.Module] = listed(model, nn.Module, "model")
+        self._models: list[nn.Module] = models_in(model)
         self.optimizers, self.schedulers = unpacked(optimizer)
         self.functions: list[Callable[..., Any]] = [f for f in (loss_fn, train_step, val_step) if f is not None]
         owners = [owner_of(function) for function in self.functions]
@@ -82,7 +82,6 @@ class Training:
         self.parameters = parameters_of(self.modules, self.optimizers)
         self._autocast = make_autocast(autocast, self.device)
         self.functions.append(self._autocast)
-        self._is_on_cpu = self.device is not None and self.device.type == "cpu"
         self._scaler = checked_scaler(grad_scaler)
         self._max_grad_norm = checked_norm(max_grad_norm, self._models)
         # None for one that does not say so; its first step will show.
@@ -126,7 +125,7 @@ class Training:
     def update(
         self,
         batches: Sequence[Any],
-        before_update: Callable[[], object] = lambda: None,
+        before_update: Callable[[], object],
         before_backward: Callable[[Sequence[torch.Tensor]], object] | None = None,
     ) -> tuple[torch.Tensor, bool]:
         """Train on the batches of one step; gradients must be enabled.
@@ -181,8 +180,7 @@ class Training:
         for parameter in self.parameters:
             parameter.grad = None
         totals: list[torch.Tensor] = []
-        if not self._is_on_cpu or torch.is_autocast_enabled("cpu"):
-            torch.clear_autocast_cache()  # inside a user's own autocast, the last step's weights would be used again
+        torch.clear_autocast_cache()  # inside a user's own autocast, the last step's weights would be used again
         for batch in batches:
             losses = self._forward(batch, self._loss_of, needs_grad=True)
             if before_backward is not None:

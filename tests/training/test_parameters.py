@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lr_widget import iter_range_test
-from lr_widget.training.parameters import listed, optimized_by, owner_of, parameters_of, writes_to
+from lr_widget.training.parameters import models_in, optimized_by, owner_of, parameters_of, writes_to
 
 from .helpers import (
     BATCH,
@@ -67,7 +67,7 @@ def test_one_or_several_are_listed() -> None:
     """A module alone, also one that is a sequence itself, a list, a tuple and a mapping."""
     a, b = one_weight(), nn.Sequential(one_weight())
     for given, expected in ((a, [a]), (b, [b]), ([a, b], [a, b]), ((a, b), [a, b]), ({"x": b, "y": a}, [b, a])):
-        assert listed(given, nn.Module, "model") == expected
+        assert models_in(given) == expected
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_one_or_several_are_listed() -> None:
 def test_a_model_that_is_none_is_refused(given: Any, error: type[Exception], message: str) -> None:
     """Something else, something else among several, or nothing at all."""
     with pytest.raises(error, match=message):
-        listed(given, nn.Module, "model")
+        models_in(given)
 
 
 def test_the_owner_of_a_function_is_found_through_partials() -> None:

@@ -137,7 +137,7 @@ class Modal(torch.optim.SGD):
 
 
 def test_any_optimizer_with_both_modes_is_switched_around_validation() -> None:
-    """Also where the validation fails; its own mode comes back with its other attributes."""
+    """Eval mode for the validation, train mode for the steps; its own mode comes back with its other attributes."""
     model, seen = one_weight(), []
     optimizer = Modal(model.parameters())
 
