@@ -240,14 +240,15 @@ def lightning(case: Case) -> Call:
     return lambda: Tuner(trainer).lr_find(module, train_dataloaders=case.loader, **sweep)
 
 
+LIVE = "**`LRFinderWidget.run`, live**"
+
 # Each one's name in the tables, the library that it needs, and the function that prepares its call.
 FINDERS: dict[str, tuple[str, Callable[[Case], Call]]] = {
     "**`range_test`**": ("lr_widget", ours),
     "**`iter_range_test`**": ("lr_widget", ours_step_by_step),
-    "**`LRFinderWidget.run`, live**": ("ipykernel", ours_live),
+    LIVE: ("ipykernel", ours_live),
     "torch-lr-finder": ("torch_lr_finder", torch_lr_finder),
     "ignite `FastaiLRFinder`": ("ignite", ignite),
     "fastai `lr_find`": ("fastai", fastai),
     "Lightning `Tuner.lr_find`": ("lightning", lightning),
 }
-LIVE = "**`LRFinderWidget.run`, live**"

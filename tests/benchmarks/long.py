@@ -21,7 +21,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import matplotlib as mpl
-import numpy as np
 import psutil
 import torch
 from matplotlib import pyplot as plt
@@ -30,6 +29,8 @@ from lr_widget import LRRecords, StepRecord, range_test
 from lr_widget.schedule import Sweep
 from lr_widget.suggest import RULES
 from lr_widget.widget.chart import LiveChart
+
+from .suggest import curve
 
 LENGTHS = (100_000, 1_000_000)
 MIB = 2**20
@@ -51,10 +52,7 @@ def peak_bytes(action: Callable[[], object]) -> int:
 
 def noisy_steps(num_steps: int) -> list[StepRecord]:
     """Return a fall and an explosion with noise."""
-    x = np.linspace(-7, 1, num_steps)
-    losses = 2.3 - 1.8 / (1 + np.exp(-4 * (x + 3))) + np.exp(3 * np.maximum(x, -1) + 3) - 1
-    losses += 0.05 * np.random.default_rng(0).normal(size=num_steps)
-    pairs = zip((10**x).tolist(), losses.tolist(), strict=True)
+    pairs = zip(*(array.tolist() for array in curve(num_steps)), strict=True)
     return [StepRecord(step, lr, loss, (lr,)) for step, (lr, loss) in enumerate(pairs, 1)]
 
 

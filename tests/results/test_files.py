@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,15 @@ def test_saved_records_come_back_to_the_last_bit(tmp_path: Path, suffix: str) ->
     records.save(path)
     loaded = LRRecords.load(str(path))
     pd.testing.assert_frame_equal(loaded.to_pandas(), records.to_pandas(), check_exact=True)
+
+
+def test_a_parquet_file_without_pyarrow_is_not_called_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is the one that names the library."""
+    path = tmp_path / "curve.parquet"
+    make_records().save(path)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match="pyarrow"):
+        LRRecords.load(path)
 
 
 def test_json_keeps_the_sweep_and_the_repeats_as_well(tmp_path: Path) -> None:
