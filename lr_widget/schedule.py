@@ -98,6 +98,52 @@ def constant(lr: float) -> Schedule:
     return lambda step: rate
 
 
+def cosine_decay(max_lr: float, num_steps: int) -> Schedule:
+    """Return the schedule of a training that falls from `max_lr` along half a cosine.
+
+    `lr(k) = max_lr * (1 + cos(pi * (k - 1) / num_steps)) / 2` for the steps k = 1 … `num_steps`, as in
+    `torch.optim.lr_scheduler.CosineAnnealingLR` with `T_max=num_steps` and "cosine" of Transformers: the rate would be
+    0 in the step after the last one.
+
+    Raises:
+        ValueError, TypeError: the rate is not positive and finite, or there is no step.
+
+    >>> schedule = cosine_decay(1.0, 4)
+    >>> [round(schedule(k), 4) for k in (1, 2, 3, 4)]
+    [1.0, 0.8536, 0.5, 0.1464]
+    """
+    max_lr, num_steps = check_rate("max_lr", max_lr), check_count("num_steps", num_steps, usual=100)
+    return lambda step: _cosine(max_lr, 0.0, (step - 1) / num_steps)
+
+
+def linear_decay(max_lr: float, num_steps: int) -> Schedule:
+    """Return the schedule of a training that falls from `max_lr` in a straight line.
+
+    `lr(k) = max_lr * (1 - (k - 1) / num_steps)` for the steps k = 1 … `num_steps`, as in
+    `torch.optim.lr_scheduler.PolynomialLR` with `total_iters=num_steps` and "linear" of Transformers. Errors are those
+    of `cosine_decay`.
+
+    >>> schedule = linear_decay(1.0, 4)
+    >>> [schedule(k) for k in (1, 2, 3, 4)]
+    [1.0, 0.75, 0.5, 0.25]
+    """
+    max_lr, num_steps = check_rate("max_lr", max_lr), check_count("num_steps", num_steps, usual=100)
+    return lambda step: max_lr * (1 - (step - 1) / num_steps)
+
+
+def warmed_up(rest: Schedule, max_lr: float, warmup_steps: int) -> Schedule:
+    """Return a schedule with a warm-up in front: a straight line from 0 to `max_lr`.
+
+    `lr(k) = max_lr * k / warmup_steps` for the steps k = 1 … `warmup_steps`, then `rest` from its first step on. The
+    warm-ups of Transformers begin one step earlier, with a step at the rate 0, which trains nothing.
+
+    >>> schedule = warmed_up(linear_decay(1.0, 4), 1.0, 2)
+    >>> [schedule(k) for k in (1, 2, 3, 4, 5, 6)]
+    [0.5, 1.0, 1.0, 0.75, 0.5, 0.25]
+    """
+    return lambda step: max_lr * step / warmup_steps if step <= warmup_steps else rest(step - warmup_steps)
+
+
 def make_schedule(kind: str | Schedule, start_lr: float, end_lr: float, num_steps: int) -> Schedule:
     """Return the schedule called `"exponential"` or `"linear"`, see these functions, or the function given.
 
@@ -109,7 +155,10 @@ def make_schedule(kind: str | Schedule, start_lr: float, end_lr: float, num_step
     if kind == "linear":
         return linear(start_lr, end_lr, num_steps)
     if not callable(kind):
-        raise ValueError(f'schedule must be "exponential", "linear" or a function of the step, got {kind!r}')
+        raise ValueError(
+            f'schedule must be "exponential", "linear" or a function of the step, got {kind!r}; '
+            "it is that of the test, and train_schedule is that of the training"
+        )
     rates = kind
 
     def lr(step: int) -> float:

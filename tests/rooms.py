@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-GROUND = ("checks", "distributed", "errors", "interrupts", "schedule", "smoothing")
+GROUND = ("checks", "distributed", "errors", "horizon", "interrupts", "schedule", "smoothing")
 
 # The rooms that a room may import, directly or not; the ground is open to all.
 BELOW: dict[str, set[str]] = {

@@ -7,7 +7,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, TypedDict, get_args, get_type_hints
 
 import pytest
 import traitlets
@@ -73,12 +73,14 @@ def state_of(widget: type[traitlets.HasTraits]) -> Fields:
 
 
 def json_type(name: str, trait: Any) -> list[Any]:
-    """The type of a trait's values: that of its default, unless the trait says more."""
+    """The type of a trait's values: that of its default, unless the trait says more or the default is None."""
     if name == "view_state":
         return type_of(messages.View)
     choices = getattr(trait, "values", None)
     if choices is not None and name not in PASSED_ON:
         return [json.dumps(choice) for choice in choices]
+    if trait.default_value is None:
+        return type_of(get_type_hints(trait.check)["return"])
     return type_of(type(trait.default_value))
 
 
@@ -129,6 +131,8 @@ def test_both_sides_have_the_same_names_and_types() -> None:
         ("[number, number]", "number[]", "ViewState.bounds is number[]"),
         (' | "clear"', ' | "clear" | "export"', "ViewState.can is "),
         ("  num_steps: number;", "  num_steps: string;", "State.num_steps is string"),
+        ("  train_steps: number | null;", "  train_steps: number;", "State.train_steps is number in TypeScript"),
+        (' | "cosine"', "", "State.train_schedule is "),
         ("  rule: string;", "  rule: string;\n  theme: string;", "State.theme is string in TypeScript and missing"),
         (' | "failed";', ";", "State.status is "),
         ('  "status",\n', "", "STATE_KEYS.status is missing in TypeScript"),

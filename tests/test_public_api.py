@@ -26,56 +26,65 @@ FUNCTIONS = {
         "start_lr=1e-07, end_lr=10.0, num_steps=100, schedule='exponential', "
         "train_step=None, val_data=None, val_step=None, val_every=5, dataloader_options=None, device=None, "
         "accumulation_steps=1, autocast=None, grad_scaler=None, max_grad_norm=None, group_lrs='ratio', "
-        "also_restore=(), diverge_factor=4.0, stop=None, seed=None, snapshot_device=None)"
+        "also_restore=(), diverge_factor=4.0, stop=None, seed=None, snapshot_device=None, train_steps=None, "
+        "train_schedule='constant', groups='together')"
     ),
     "probe": (
         "(model, optimizer, loss_fn, train_data, *, "
-        "around=None, probe_steps=75, max_steps=300, profile='constant', progress=True, "
+        "around=None, probe_steps=None, max_steps=300, progress=True, "
         "start_lr=1e-07, end_lr=10.0, num_steps=100, schedule='exponential', "
         "train_step=None, val_data=None, val_step=None, val_every=5, dataloader_options=None, device=None, "
         "accumulation_steps=1, autocast=None, grad_scaler=None, max_grad_norm=None, group_lrs='ratio', "
-        "also_restore=(), diverge_factor=4.0, stop=None, snapshot_device=None, repeats=1, seed=None)"
+        "also_restore=(), diverge_factor=4.0, stop=None, snapshot_device=None, train_steps=None, "
+        "train_schedule='constant', groups='together', repeats=1, seed=None)"
     ),
     "range_test": (
         "(model, optimizer, loss_fn, train_data, *, "
         "start_lr=1e-07, end_lr=10.0, num_steps=100, schedule='exponential', "
         "train_step=None, val_data=None, val_step=None, val_every=5, dataloader_options=None, device=None, "
         "accumulation_steps=1, autocast=None, grad_scaler=None, max_grad_norm=None, group_lrs='ratio', "
-        "also_restore=(), diverge_factor=4.0, stop=None, snapshot_device=None, repeats=1, seed=None, progress=True)"
+        "also_restore=(), diverge_factor=4.0, stop=None, snapshot_device=None, train_steps=None, "
+        "train_schedule='constant', groups='together', repeats=1, seed=None, progress=True)"
     ),
     "suggest_lr": "(lrs, losses, rule='auto')",
 }
 
 CLASSES = {
     "Evidence": {
-        "constructor": "(suggested, runs, probe_steps, profile='constant', records=None)",
+        "constructor": (
+            "(suggested, runs, probe_steps, horizon=Horizon(steps=None, schedule='constant'), records=None, group=None)"
+        ),
         "best": "property",
+        "compared": "property",
         "num_steps": "property",
+        "suggest": "(self, train_steps=None, train_schedule=None)",
         "suggestion": "property",
         "to_pandas": "(self)",
     },
     "LRRecords": {
         "constructor": (
             "(lr, loss, stop_reason='completed', start_lr=None, end_lr=None, num_steps=None, schedule='exponential', "
-            "group_lrs=None, val_loss=None, skipped=None, repeats=())"
+            "group_lrs=None, val_loss=None, skipped=None, repeats=(), train_steps=None, train_schedule='constant', "
+            "group=None)"
         ),
         "from_repeats": "classmethod (repeats)",
         "from_steps": (
-            "classmethod (steps, *, stop_reason, start_lr=None, end_lr=None, num_steps=None, schedule='exponential')"
+            "classmethod (steps, *, stop_reason, start_lr=None, end_lr=None, num_steps=None, schedule='exponential', "
+            "train_steps=None, train_schedule='constant', group=None)"
         ),
         "load": "classmethod (path)",
         "plot": "(self, ax=None, *, ylim=None, beta=0.9, rule='auto')",
         "save": "(self, path)",
         "smoothed_loss": "(self, beta=0.9)",
-        "suggest": "(self, rule='auto', of='loss')",
-        "suggestions": "(self, of='loss')",
+        "suggest": "(self, rule='auto', of='loss', train_steps=None, train_schedule=None)",
+        "suggestions": "(self, of='loss', train_steps=None, train_schedule=None)",
         "to_pandas": "(self)",
     },
     "LRWidgetError": {"bases": "Exception"},
     "NoSuggestionError": {"bases": "LRWidgetError, ValueError"},
     "NotebookError": {"bases": "LRWidgetError, ValueError"},
     "ProbeRun": {
-        "constructor": "(lr, loss, stop_reason, val_loss=None)",
+        "constructor": "(lr, loss, stop_reason, val_loss=None, num_steps=None, schedule='constant')",
         "end_loss": "property",
         "is_complete": "property",
     },
@@ -92,6 +101,12 @@ def train(model: Any) -> None:
     probe(model, model, None, model, start_lr=1e-5, accumulation_steps=2)
     range_test(model, model, None, model, num_stepz=3)
     probe(model, model, None, model, accumulation_steps="2")
+    range_test(model, model, None, model, groups=1, seed=0).suggest()
+    range_test(model, model, None, model, **{"seed": 0, **model}).suggest()
+    range_test(model, model, None, model, groups="each", seed=0)[1].suggest()
+    range_test(model, model, None, model, groups="each").suggest()
+    probe(model, model, None, model, groups="each", around=[0.1, None])[1].suggest(train_steps=5000)
+    probe(model, model, None, model, groups="each").suggestion
 """
 
 # The methods of ipywidgets and those for other modules of the package are not listed.
@@ -103,11 +118,11 @@ WIDGET = {
     "close": "(self)",
     "copy_to_notebook": "(self)",
     "pause": "(self)",
-    "probe": "(self, profile='constant')",
+    "probe": "(self)",
     "resume": "(self)",
     "run": "(self)",
     "start": "(self)",
-    "start_probe": "(self, profile='constant')",
+    "start_probe": "(self)",
     "stop": "(self)",
     "to_html": "(self, path)",
     "wait": "(self, timeout=None)",
@@ -132,6 +147,8 @@ TRAITS = {
     "start_lr": "Rate; synced; default 1e-07",
     "status": "Enum of idle, running, paused, finished, failed; synced; default 'idle'",
     "suggestion": "Instance of Suggestion or None",
+    "train_schedule": "TrainSchedule; synced; default 'constant'",
+    "train_steps": "TrainSteps or None; synced; default None",
     "variable": "VariableName; synced; default 'lr'",
     "view_state": "Dict; synced",
 }
@@ -254,12 +271,19 @@ def test_help_names_every_keyword(name: str) -> None:
 
 
 def test_a_type_checker_knows_every_keyword(tmp_path: Path) -> None:
-    """It passes keywords that exist, and finds one that does not and a value of a wrong type."""
+    """It passes keywords that exist, and finds one that does not, a value of a wrong type and tuples of results."""
     script = tmp_path / "script.py"
     script.write_text(CALLS)
     command = [sys.executable, "-m", "mypy", "--no-error-summary", "--hide-error-context", str(script)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     errors = [line.partition("script.py:")[2] for line in done.stdout.splitlines() if " error: " in line]
-    assert len(errors) == 2, done.stdout + done.stderr
-    assert errors[0].startswith('7: error: Unexpected keyword argument "num_stepz" for "range_test"')
-    assert errors[1].startswith('8: error: Argument "accumulation_steps" to "probe" has incompatible type "str"')
+    assert [*dict.fromkeys(error.partition(":")[0] for error in errors)] == ["7", "8", "12", "14"], (
+        done.stdout + done.stderr
+    )
+    assert errors[0].startswith(
+        '7: error: Unexpected keyword argument "num_stepz" for overloaded function "range_test"'
+    )
+    wrong_type = re.escape('8: error: No overload variant of "probe" matches argument types ') + '.*, "str"'
+    assert re.match(wrong_type, errors[-3])
+    assert errors[-2].startswith('12: error: "tuple[LRRecords, ...]" has no attribute "suggest"')
+    assert errors[-1].startswith('14: error: "tuple[Evidence, ...]" has no attribute "suggestion"')

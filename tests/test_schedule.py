@@ -16,7 +16,16 @@ from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 from lr_widget import iter_range_test, range_test
-from lr_widget.schedule import constant, exponential, linear, make_schedule, one_cycle
+from lr_widget.schedule import (
+    constant,
+    cosine_decay,
+    exponential,
+    linear,
+    linear_decay,
+    make_schedule,
+    one_cycle,
+    warmed_up,
+)
 
 from .no_trace.state import Look
 from .training.helpers import batches, mse, net, spy_on
@@ -80,7 +89,9 @@ def test_a_bound_of_a_wrong_type_is_refused(bounds: tuple[float, float, int]) ->
 
 def test_an_unknown_schedule_is_refused() -> None:
     with pytest.raises(
-        ValueError, match='schedule must be "exponential", "linear" or a function of the step, got \'cosine\''
+        ValueError,
+        match=r'^schedule must be "exponential", "linear" or a function of the step, got .cosine.; it is that of the '
+        r"test, and train_schedule is that of the training$",
     ):
         make_schedule("cosine", 1e-3, 1.0, 10)
 
@@ -162,7 +173,28 @@ def test_a_very_short_one_cycle_still_goes_up() -> None:
     assert [schedule(k) for k in (1, 2, 3)] == pytest.approx([0.04, 0.75, 4e-6], rel=1e-5)
 
 
-@pytest.mark.parametrize("make", [lambda lr: one_cycle(lr, 10), constant])
+def test_a_decay_begins_at_its_top_and_would_be_over_in_the_step_after_the_last() -> None:
+    """Of three steps, by hand: the cosines of 0, 60 and 120 degrees, and thirds; a single step is at the top."""
+    cosine, line = cosine_decay(0.4, 3), linear_decay(0.3, 3)
+    assert [cosine(k) for k in (1, 2, 3)] == pytest.approx([0.4, 0.3, 0.1])
+    assert [line(k) for k in (1, 2, 3)] == pytest.approx([0.3, 0.2, 0.1])
+    assert (cosine_decay(0.4, 1)(1), linear_decay(0.3, 1)(1)) == (0.4, 0.3)
+    with pytest.raises(ValueError, match="num_steps must be at least 1, got 0; 100 is usual"):
+        cosine_decay(0.1, 0)
+    with pytest.raises(TypeError, match=r"num_steps must be an integer, got 3\.0"):
+        linear_decay(0.1, 3.0)  # type: ignore[arg-type]
+
+
+def test_a_warm_up_goes_to_the_top_and_then_the_other_schedule_begins() -> None:
+    """Four steps up, and the rest counts its steps from 1."""
+    schedule = warmed_up(lambda step: 10.0 * step, 2.0, 4)
+    assert [schedule(k) for k in range(1, 7)] == [0.5, 1.0, 1.5, 2.0, 10.0, 20.0]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda lr: one_cycle(lr, 10), lambda lr: cosine_decay(lr, 10), lambda lr: linear_decay(lr, 10), constant],
+)
 @pytest.mark.parametrize(
     ("lr", "error", "message"),
     [

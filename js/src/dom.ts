@@ -31,6 +31,13 @@ export function setValue(field: HTMLInputElement, value: string): void {
   }
 }
 
+/** Choose another option; the same one is not set again, as that could disturb an open list. */
+export function showChoice(list: HTMLSelectElement, value: string): void {
+  if (list.value !== value) {
+    list.value = value;
+  }
+}
+
 export function showSlider(slider: HTMLInputElement, position: number, text: string): void {
   if (!slider.matches(":active")) {
     slider.value = String(position);

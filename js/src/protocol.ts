@@ -3,12 +3,22 @@
 
 export type Status = "idle" | "running" | "paused" | "finished" | "failed";
 export type Possible = "start" | "stop" | "pause" | "resume" | "set" | "probe" | "copy" | "apply" | "code" | "clear";
+export type TrainSchedule =
+  | "constant"
+  | "one_cycle"
+  | "cosine"
+  | "linear"
+  | "constant_with_warmup"
+  | "cosine_with_warmup"
+  | "linear_with_warmup";
 export type Setting =
   | "start_lr"
   | "end_lr"
   | "num_steps"
   | "repeats"
   | "max_probe_steps"
+  | "train_steps"
+  | "train_schedule"
   | "smoothing"
   | "variable"
   | "rule"
@@ -40,6 +50,7 @@ export interface ViewState {
   note: { kind: "info" | "good" | "warning" | "error"; text: string };
   progress: { step: number; total: number; text: string };
   suggestion: { lr: string; range: string; reason: string };
+  plan: string;
   rules: Rule[];
   selected: string;
   is_picked: boolean;
@@ -56,6 +67,8 @@ export interface State {
   num_steps: number;
   repeats: number;
   max_probe_steps: number;
+  train_steps: number | null;
+  train_schedule: TrainSchedule;
   smoothing: number;
   variable: string;
   rule: string;
@@ -70,6 +83,8 @@ export const STATE_KEYS = [
   "num_steps",
   "repeats",
   "max_probe_steps",
+  "train_steps",
+  "train_schedule",
   "smoothing",
   "variable",
   "rule",

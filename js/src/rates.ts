@@ -22,6 +22,11 @@ export function rateText(rate: number): string {
   return String(Number(rate.toPrecision(6)));
 }
 
+/** A count with its thousands apart: 5,000. */
+export function countText(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
 /** The rate under a point of the chart, or null beside the plot area; point and size in pixels. */
 export function rateAtPixel(
   point: { x: number; y: number },

@@ -1,5 +1,6 @@
 // The controls as native HTML; every part that changes has a name in its data-ref.
 
+import type { TrainSchedule } from "./protocol";
 import { SLIDER_MAX, SLIDER_MIN, SLIDER_STEP } from "./rates";
 
 const slider = `type="range" min="${SLIDER_MIN}" max="${SLIDER_MAX}" step="${SLIDER_STEP}"`;
@@ -11,6 +12,22 @@ const icon = (path: string, ref = ""): string =>
 export const PLAY = "M2 1 L9 5 L2 9 Z";
 export const PAUSE = "M2 1 H4 V9 H2 Z M6 1 H8 V9 H6 Z";
 const STOP = "M1.5 1.5 H8.5 V8.5 H1.5 Z";
+
+// As they stand behind "a training of 5,000 steps"; the same words as in lr_widget/horizon.py.
+const SCHEDULES: Record<TrainSchedule, string> = {
+  constant: "at a constant rate",
+  one_cycle: "in one cycle",
+  cosine: "with a cosine schedule",
+  linear: "with a linear schedule",
+  constant_with_warmup: "at a constant rate after a warm-up",
+  cosine_with_warmup: "with a cosine schedule after a warm-up",
+  linear_with_warmup: "with a linear schedule after a warm-up",
+};
+const schedules = Object.entries(SCHEDULES).map(([name, words]) => `<option value="${name}">${words}</option>`);
+const LENGTH_HINT =
+  "The optimizer steps that you will train for. The best rate falls as a training gets longer, most of all at a constant rate. May be empty.";
+const SCHEDULE_HINT =
+  "How the rate goes while you train, with the suggested rate as its highest. A warm-up is the first tenth of the steps.";
 
 export const TEMPLATE = `
 <div class="lrw-bar">
@@ -44,6 +61,11 @@ export const TEMPLATE = `
     <p data-ref="failureHint"></p>
     <details data-ref="failureDetails"><summary>Full traceback</summary><pre data-ref="failureTraceback" tabindex="0"></pre></details>
   </div>
+  <div class="lrw-training">
+    <label class="lrw-field" title="${LENGTH_HINT}">for a training of <input ${text} inputmode="numeric" placeholder="e.g. 5,000" data-ref="train_steps" aria-label="Steps of the training that the rate is for"> steps</label>
+    <select data-ref="train_schedule" title="${SCHEDULE_HINT}" aria-label="Schedule of the training that the rate is for">${schedules.join("")}</select>
+    <span class="lrw-hint" data-ref="trainHint"></span>
+  </div>
   <p class="lrw-suggestion"><span data-ref="suggestedRate">Suggested <strong data-ref="suggested"></strong><span data-ref="suggestedRange"></span> </span><span data-ref="reason"></span></p>
   <div class="lrw-choices">
     <div class="lrw-rules" role="group" aria-label="Suggestion rule" data-ref="rules"></div>
@@ -51,13 +73,16 @@ export const TEMPLATE = `
     <button type="button" class="lrw-clear" data-ref="clear" aria-label="Take the pick back">×</button></div>
   </div>
 </div>
+<div class="lrw-probe">
+  <button type="button" data-ref="probe" title="Train for a short while at rates around the selected one, each time from the same state">Probe</button>
+  <label class="lrw-field">with at most <input ${text} inputmode="numeric" data-ref="max_probe_steps" aria-label="Most steps of all probes together"> steps</label>
+  <span class="lrw-hint lrw-plan" data-ref="plan"></span>
+</div>
 <div class="lrw-actions">
   <label class="lrw-field">variable <input ${text} data-ref="variable" aria-label="Name of the notebook variable"></label>
   <button type="button" data-ref="copy">Copy to notebook</button>
   <button type="button" data-ref="apply">Apply to optimizer</button>
   <button type="button" data-ref="code">Copy code</button>
-  <span class="lrw-field lrw-probe"><button type="button" data-ref="probe" title="Train for a short while at rates around the selected one, each time from the same state">Probe</button>
-  <label class="lrw-field">with at most <input ${text} inputmode="numeric" data-ref="max_probe_steps" aria-label="Most steps of all probes together"> steps</label></span>
 </div>
 <div class="lrw-note" role="status" aria-live="polite" data-ref="note"></div>
 `;
@@ -75,6 +100,7 @@ export function findRefs(root: HTMLElement) {
     return element;
   };
   const input = (name: string) => find<HTMLInputElement>(name);
+  const select = (name: string) => find<HTMLSelectElement>(name);
   const button = (name: string) => find<HTMLButtonElement>(name);
   return {
     start: button("start"),
@@ -93,6 +119,10 @@ export function findRefs(root: HTMLElement) {
     repeats: input("repeats"),
     max_probe_steps: input("max_probe_steps"),
     probe: button("probe"),
+    plan: find("plan"),
+    train_steps: input("train_steps"),
+    train_schedule: select("train_schedule"),
+    trainHint: find("trainHint"),
     smoothing: input("smoothing"),
     smoothingText: find("smoothingText"),
     chart: find("chart"),

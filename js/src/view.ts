@@ -1,10 +1,12 @@
 // One view of the widget: shows a state, and turns clicks and entries into commands. It knows nothing of Jupyter.
 
-import { setProse, setText, setValue, showSlider } from "./dom";
+import { setProse, setText, setValue, showChoice, showSlider } from "./dom";
 import type { Command, Possible, Setting, State } from "./protocol";
-import { positionOf, rateAt, rateAtPixel, rateText, SLIDER_STEP } from "./rates";
+import { countText, positionOf, rateAt, rateAtPixel, rateText, SLIDER_STEP } from "./rates";
 import { findRefs, PAUSE, PLAY, type Refs } from "./template";
 
+const UNSAID = "How long will you train? The suggestion is then for that.";
+const SAID = "Only auto and probe answer for it.";
 const OFFLINE = "No kernel is connected: this shows the last state. Run the cell again to use it.";
 
 export interface View {
@@ -48,7 +50,8 @@ export function createView(root: HTMLElement, send: (command: Command) => void):
   const setLive = (next: boolean): void => {
     isLive = next;
     root.dataset.live = isLive ? "yes" : "no";
-    for (const field of [refs.smoothing, refs.variable, refs.max_probe_steps]) {
+    const { smoothing, variable, max_probe_steps, train_steps, train_schedule } = refs;
+    for (const field of [smoothing, variable, max_probe_steps, train_steps, train_schedule]) {
       field.disabled = !isLive;
     }
     if (given !== undefined) {
@@ -107,6 +110,9 @@ function showSettings(refs: Refs, state: State): void {
   setValue(refs.num_steps, String(state.num_steps));
   setValue(refs.repeats, String(state.repeats));
   setValue(refs.max_probe_steps, String(state.max_probe_steps));
+  setValue(refs.train_steps, state.train_steps === null ? "" : countText(state.train_steps));
+  showChoice(refs.train_schedule, state.train_schedule);
+  setText(refs.trainHint, state.train_steps === null ? UNSAID : SAID);
   setValue(refs.variable, state.variable);
   setValue(refs.pick, state.view_state.is_picked ? state.view_state.selected : "");
   showSlider(refs.startSlider, positionOf(state.start_lr), rateText(state.start_lr));
@@ -122,6 +128,9 @@ function showResult(refs: Refs, { rule, view_state: view }: State, choose: (rule
   setText(refs.suggested, lr);
   setProse(refs.suggestedRange, range === "" ? "." : ` (${range}).`);
   setProse(refs.reason, reason);
+  setProse(refs.plan, view.plan);
+  // Where the curve gives no rate, probes are the way on.
+  refs.probe.classList.toggle("lrw-primary", lr === "" && view.rules.length > 0);
   showRules(refs, view.rules, rule, view.can.includes("set"), choose);
   refs.failure.hidden = view.failure === null;
   if (view.failure !== null) {
@@ -205,7 +214,7 @@ async function copyText(text: string): Promise<void> {
 }
 
 function listenToSettings(refs: Refs, current: CurrentState, send: Send): void {
-  const typed = ["start_lr", "end_lr", "num_steps", "repeats", "max_probe_steps", "variable"] as const;
+  const typed = ["start_lr", "end_lr", "num_steps", "repeats", "max_probe_steps", "train_steps", "variable"] as const;
   for (const name of typed) {
     const field = refs[name];
     commitOnEnter(field, () => current() && send({ command: "set", name, value: field.value }));
@@ -224,6 +233,10 @@ function listenToSettings(refs: Refs, current: CurrentState, send: Send): void {
   // The two thumbs share one track, so each stops before the other.
   slide(refs.startSlider, refs.start_lr, "start_lr", () => Number(refs.endSlider.value) - 2 * SLIDER_STEP);
   slide(refs.endSlider, refs.end_lr, "end_lr", () => Number(refs.startSlider.value) + 2 * SLIDER_STEP);
+  refs.train_schedule.addEventListener("change", () => {
+    send({ command: "set", name: "train_schedule", value: refs.train_schedule.value });
+  });
+  refs.train_schedule.addEventListener("keydown", keepKey);
   refs.smoothing.addEventListener("input", () => {
     setText(refs.smoothingText, Number(refs.smoothing.value).toFixed(2));
     send({ command: "set", name: "smoothing", value: Number(refs.smoothing.value) });
@@ -250,6 +263,11 @@ function listenToPicks(refs: Refs, current: CurrentState, send: Send): void {
   });
 }
 
+/** Keep the classic notebook and VS Code from taking a key for a shortcut. */
+function keepKey(event: Event): void {
+  event.stopPropagation();
+}
+
 /** Call `commit` once after the text of a field was edited; Escape brings the old text back instead. */
 function commitOnEnter(field: HTMLInputElement, commit: () => void): void {
   field.addEventListener("input", () => {
@@ -263,8 +281,7 @@ function commitOnEnter(field: HTMLInputElement, commit: () => void): void {
   };
   field.addEventListener("change", end);
   field.addEventListener("keydown", (event) => {
-    // The classic notebook and VS Code would take the key for a shortcut.
-    event.stopPropagation();
+    keepKey(event);
     if (event.key === "Enter") {
       end();
     } else if (event.key === "Escape") {

@@ -25,7 +25,7 @@ beforeEach(() => {
 });
 
 test("every control has a name for screen readers", () => {
-  const controls = [...root.querySelectorAll("input, button, progress")];
+  const controls = [...root.querySelectorAll("input, select, button, progress")];
   const nameOf = (control: Element) => control.getAttribute("aria-label") ?? control.textContent?.trim();
   expect(controls.length).toBeGreaterThan(12);
   expect(controls.filter((control) => !nameOf(control))).toEqual([]);
@@ -72,6 +72,58 @@ test("probing is a command of its own, with its limit as a setting", () => {
     { command: "set", name: "max_probe_steps", value: "200" },
     { command: "probe" },
   ]);
+});
+
+test("the training that the rate is for is typed and chosen, also during a run", () => {
+  view.show(makeState({ status: "running" }, { can: ["stop", "pause"] }));
+  expect([ref("train_steps").disabled, ref("train_schedule").disabled]).toEqual([false, false]);
+  enter("train_steps", "5,000");
+  enter("train_steps", "");
+  ref("train_schedule").value = "cosine";
+  ref("train_schedule").dispatchEvent(new Event("change"));
+  expect(sent).toEqual([
+    { command: "set", name: "train_steps", value: "5,000" },
+    { command: "set", name: "train_steps", value: "" },
+    { command: "set", name: "train_schedule", value: "cosine" },
+  ]);
+});
+
+test("the training is shown, with its thousands apart, and a word on what answers for it", () => {
+  expect([ref("train_steps").value, ref("train_schedule").value]).toEqual(["", "constant"]);
+  expect(ref("trainHint").textContent).toMatch(/^How long will you train/);
+  view.show(makeState({ train_steps: 1234567, train_schedule: "linear_with_warmup" }));
+  expect([ref("train_steps").value, ref("train_schedule").value]).toEqual(["1,234,567", "linear_with_warmup"]);
+  expect(ref("trainHint").textContent).toBe("Only auto and probe answer for it.");
+});
+
+test("a schedule that Python refused is shown as it was", () => {
+  ref("train_schedule").value = "cosine";
+  ref("train_schedule").dispatchEvent(new Event("change"));
+  view.show(makeState());
+  expect(ref("train_schedule").value).toBe("constant");
+});
+
+test("keys in the list of schedules are no shortcuts of the page", () => {
+  const heard = vi.fn();
+  root.addEventListener("keydown", heard);
+  ref("train_schedule").dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true }));
+  expect(heard).not.toHaveBeenCalled();
+});
+
+test("where the curve gives no rate, Probe is the button that stands out", () => {
+  const rules = [{ name: "auto", lr: "none", reason: "Too short." }];
+  const isPrimary = () => ref("probe").classList.contains("lrw-primary");
+  view.show(makeState({}, { rules, suggestion: { lr: "", range: "", reason: "Too short." } }));
+  expect(isPrimary()).toBe(true);
+  view.show(makeState({}, { rules, suggestion: { lr: "3.2e-03", range: "", reason: "It falls." } }));
+  expect(isPrimary()).toBe(false);
+  view.show(makeState());
+  expect(isPrimary()).toBe(false);
+});
+
+test("the plan of the probes is shown as Python words it", () => {
+  view.show(makeState({}, { plan: "Up to 300 steps around 3.2e-03: <b>" }));
+  expect(ref("plan").textContent).toBe("Up to 300 steps around 3.2e-03: <b>");
 });
 
 test("a typed value is sent once, as it was typed", () => {

@@ -248,7 +248,7 @@ test("without a kernel the controls rest, until there is one again", async () =>
   widget.render({ model, el });
   await settled();
   const enabled = () =>
-    [...el.querySelectorAll<HTMLButtonElement | HTMLInputElement>("button, input")]
+    [...el.querySelectorAll<HTMLButtonElement | HTMLInputElement | HTMLSelectElement>("button, input, select")]
       .filter((control) => !control.disabled && !control.hidden)
       .map((control) => control.dataset.ref);
   expect(enabled()).toEqual(["code"]);
@@ -259,6 +259,7 @@ test("without a kernel the controls rest, until there is one again", async () =>
     callback();
   }
   expect(enabled()).toEqual(expect.arrayContaining(["start", "copy", "start_lr", "variable", "smoothing"]));
+  expect(enabled()).toEqual(expect.arrayContaining(["train_steps", "train_schedule"]));
 });
 
 test("where no chart can be mounted, its picture is asked for, shown and kept up to date", async () => {

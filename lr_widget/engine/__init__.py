@@ -2,11 +2,13 @@
 
 from .keywords import DEFAULTS, Keywords, refuse_unknown
 from .plan import make_plan, restorable
-from .probing import (
+from .probes import (
     DEFAULT_MAX_STEPS,
     MIN_PROBE_STEPS,
     Probing,
+    Round,
     make_probe_plan,
+    planned_rounds,
     probe,
     rate_of,
 )
@@ -20,10 +22,12 @@ __all__ = [
     "Keywords",
     "Probing",
     "RangeTest",
+    "Round",
     "Steps",
     "iter_range_test",
     "make_plan",
     "make_probe_plan",
+    "planned_rounds",
     "probe",
     "range_test",
     "rate_of",

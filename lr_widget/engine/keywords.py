@@ -48,6 +48,12 @@ class Keywords(TypedDict, total=False):
         seed: seeds Python, NumPy, torch and every generator that comes back, which makes two tests identical.
         snapshot_device: where the copy of the state is kept, e.g. "cpu" for a model that fills the accelerator; None
             for beside the original.
+        train_steps: length, in optimizer steps, of the training that the rate is for: the rule "auto" lowers its rate
+            for one that is longer than the test. None where it is not known; the suggestion then says for what length
+            it holds.
+        train_schedule: the schedule of that training, with the rate as its top: "constant", "one_cycle", "cosine" or
+            "linear" (both down to 0), or "constant_with_warmup", "cosine_with_warmup" or "linear_with_warmup",
+            whose warm-up is the first tenth of the steps.
     """
 
     start_lr: float
@@ -70,6 +76,8 @@ class Keywords(TypedDict, total=False):
     stop: Callable[[StepRecord], bool] | None
     seed: int | None
     snapshot_device: torch.device | str | None
+    train_steps: int | None
+    train_schedule: str
 
 
 DEFAULTS: Keywords = {
@@ -93,6 +101,8 @@ DEFAULTS: Keywords = {
     "stop": None,
     "seed": None,
     "snapshot_device": None,
+    "train_steps": None,
+    "train_schedule": "constant",
 }
 
 
@@ -113,16 +123,23 @@ _NAMES_OF_OTHERS = {
     "max_grad_norm": "gradient_clip_val clip_grad_norm grad_clip max_norm",
     "diverge_factor": "diverge_th diverge_threshold early_stop_threshold stop_factor",
     "stop": "callback should_stop",
+    "train_steps": "num_training_steps num_train_steps total_steps max_train_steps training_steps",
+    "train_schedule": "lr_scheduler_type scheduler_type lr_schedule train_scheduler profile",
 }
 _OPTIONS_OF_THE_LOADER = ("batch_size", "shuffle", "num_workers", "drop_last", "collate_fn", "sampler", "pin_memory")
 _SMOOTHING_HINT = "the records keep the raw loss; smooth it with records.smoothed_loss(beta=…)"
-_SCHEDULER_HINT = "a test steps no scheduler; to have one put back that your train_step steps, give also_restore=[…]"
+_SCHEDULER_HINT = (
+    "a test steps no scheduler; name the one that you will train with by train_schedule, and to have one put back that "
+    "your train_step steps, give also_restore=[…]"
+)
 # The names of others for what is done in another way here, with that way.
 _HINTS = {
     "smooth_f": _SMOOTHING_HINT,
     "beta": _SMOOTHING_HINT,
     "scheduler": _SCHEDULER_HINT,
     "lr_scheduler": _SCHEDULER_HINT,
+    "max_steps": "num_steps is the length of the test, and train_steps that of the training that the rate is for",
+    "groups": "range_test(…, groups=…) sweeps the param groups one by one",  # of the widget, which does not
     "stop_div": "give diverge_factor=None for a test that does not end when the loss explodes",
     **{name: f"did you mean dataloader_options={{{name!r}: …}}?" for name in _OPTIONS_OF_THE_LOADER},
     **{name: f"did you mean {ours!r}?" for ours, names in _NAMES_OF_OTHERS.items() for name in names.split()},

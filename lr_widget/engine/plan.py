@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import torch
 from ..checks import check_count, check_seed, describe
 from ..distributed import is_alone, join
 from ..errors import add_note
+from ..horizon import Horizon
 from ..restore import GENERATORS, Snapshot
 from ..schedule import Sweep
 from ..training import Batches, RateSetter, Training, checked_device, takes_options
@@ -31,6 +32,7 @@ class Plan:
     """A range test that is ready to run, its arguments checked; `dataclasses.replace` makes the next sweep's plan.
 
     Attributes:
+        horizon: the training that the rate is for.
         generators: the random generators that the last snapshot has found.
     """
 
@@ -46,6 +48,7 @@ class Plan:
     stop: Callable[[StepRecord], bool] | None
     seed: int | None
     snapshot_device: torch.device | None
+    horizon: Horizon
     generators: list[Any] = field(default_factory=list, init=False, repr=False)
 
     def snapshot(self) -> Snapshot:
@@ -65,9 +68,26 @@ class Plan:
         self.generators[:] = snapshot.generators
         return snapshot
 
+    def of_each_group(self) -> list[Plan]:
+        """Return one plan a param group, for it alone; all of them start from the same state.
+
+        Raises:
+            TypeError: the data cannot start over.
+            ValueError: a group has nothing to train.
+        """
+        setters = self.set_rate.of_each_group()
+        if len(setters) > 1:
+            self.train.refuse_one_shot("the test of each param group starts over")
+        return [replace(self, set_rate=set_rate) for set_rate in setters]
+
+    def holding(self, rates: Mapping[int, float]) -> Plan:
+        """Return the plan of the same param group with these rates held for others: {index: rate}."""
+        return replace(self, set_rate=self.set_rate.holding(rates))
+
     def note_step(self, error: BaseException, step: int, lr: float) -> None:
         """Add a note to an exception that says where in the test it came."""
-        add_note(error, f"while lr_widget was in step {step} of {self.sweep.num_steps}, at learning rate {lr:.3g}")
+        rate = f"{lr:.3g}" if self.set_rate.group is None else f"{lr:.3g} of param group {self.set_rate.group}"
+        add_note(error, f"while lr_widget was in step {step} of {self.sweep.num_steps}, at learning rate {rate}")
 
     def close(self) -> None:
         """Shut down the workers that the test started."""
@@ -81,12 +101,14 @@ def make_plan(
     optimizer: Any,
     loss_fn: Callable[..., Any] | None,
     train_data: Any,
+    *,
+    groups: int | str = "together",
     **options: Unpack[Keywords],
 ) -> Plan:
     """Check the arguments of a range test and return its plan; nothing is changed.
 
     Args:
-        model, optimizer, loss_fn, train_data, **options: as for `lr_widget.iter_range_test`.
+        model, optimizer, loss_fn, train_data, groups, **options: as for `lr_widget.iter_range_test`.
 
     Raises:
         ValueError, TypeError: an argument is wrong; the message has the value and the remedy.
@@ -111,13 +133,14 @@ def make_plan(
         val=_val_batches(given["val_data"], given["dataloader_options"], given["val_step"]),
         val_every=check_count("val_every", given["val_every"], usual=5),
         sweep=_checked_sweep(given["start_lr"], given["end_lr"], given["num_steps"], given["schedule"]),
-        set_rate=RateSetter(training.optimizers, given["group_lrs"]),
+        set_rate=_rate_setter(training.optimizers, given["group_lrs"], groups),
         accumulation_steps=check_count("accumulation_steps", given["accumulation_steps"]),
         also_restore=[*restorable(given["also_restore"], given["grad_scaler"]), *training.schedulers],
         diverge_factor=check_diverge_factor(given["diverge_factor"]),
         stop=_check_stop(given["stop"]),
         seed=check_seed(given["seed"]),
         snapshot_device=checked_device("snapshot_device", given["snapshot_device"]),
+        horizon=Horizon(given["train_steps"], given["train_schedule"]),
     )
 
 
@@ -158,6 +181,20 @@ def _checked_sweep(start_lr: float, end_lr: float, num_steps: int, schedule: str
             snapshot.restore()
 
 
+def _rate_setter(optimizers: Sequence[torch.optim.Optimizer], group_lrs: str, groups: int | str) -> RateSetter:
+    if groups == "each":
+        raise ValueError(
+            "groups must be \"together\" or the index of a param group where there is one sweep, got 'each'; give one "
+            "index after another, or call range_test"
+        )
+    if groups != "together" and group_lrs != DEFAULTS["group_lrs"]:
+        raise ValueError(
+            f"group_lrs must be left out where the param groups are not swept together, got {group_lrs!r}; "
+            "leave it or groups out"
+        )
+    return RateSetter(optimizers, group_lrs, groups)
+
+
 def _check_stop(stop: Any) -> Any:
     if stop is not None and not callable(stop):
         raise TypeError(f"stop must be a function of a record or None, got {describe(stop)}; see StepRecord")
@@ -190,11 +227,14 @@ def meet(plan: Plan, call: Mapping[str, Any]) -> Ranks | None:
     keywords = {
         **sweep.as_recorded(),
         **({"schedule": _digest(sweep)} if callable(sweep.schedule) else {}),
+        "groups": plan.set_rate.words,
         "accumulation_steps": plan.accumulation_steps,
         "diverge_factor": plan.diverge_factor,
         "seed": plan.seed,
         "val_data": "none" if plan.val is None else "given",
         "val_every": plan.val_every,
+        "train_steps": plan.horizon.steps,
+        "train_schedule": plan.horizon.schedule,
     }
     return join({**call, **keywords}, plan.training.modules)
 

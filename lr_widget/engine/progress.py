@@ -2,18 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..distributed import is_first_rank
+from ..errors import RestoreError, add_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from typing_extensions import Self
 
     from ..results import StepRecord
     from .sweep import Steps
 
     Show = Callable[[StepRecord], None]
+
+
+class OpenRangeTest(Generator["StepRecord", None, str]):
+    """The generator of a range test as a context manager: leaving the block, however, puts everything back.
+
+    Args:
+        steps: the generator of the test's steps.
+
+    Attributes:
+        stop_reason: why the test ended by itself; None before, and where it was closed.
+    """
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self.stop_reason: str | None = None
+
+    def send(self, value: None) -> StepRecord:
+        """Take the next step and return its record."""
+        try:
+            return self._steps.send(value)
+        except StopIteration as end:
+            self.stop_reason = self.stop_reason or end.value
+            raise
+
+    def throw(self, *exception: Any) -> StepRecord:
+        """Raise an exception where the test is suspended, which ends it."""
+        return self._steps.throw(*exception)
+
+    def close(self) -> None:
+        """End the test and put everything back; a test that has ended is left alone."""
+        self._steps.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        try:
+            self.close()
+        except RestoreError as failure:
+            if not isinstance(error, Exception):  # an interrupt is often taken for an answer, and its notes never seen
+                raise
+            add_note(error, str(failure))
+        finally:
+            self.close()  # again, for a Ctrl-C that came just before the first one; closing twice does nothing
 
 
 def keep(steps: Steps, records: list[StepRecord]) -> Steps:

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import replace
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import torch
 
 from ..checks import check_count
 from ..distributed import of_first_rank
-from ..errors import RestoreError, add_note
 from ..results import LRRecords
 from .keywords import Keywords, refuse_unknown, spelled_out
 from .plan import Plan, make_plan
-from .progress import drain, keep, progress_bar
+from .progress import OpenRangeTest, drain, keep, progress_bar
 from .sweep import Steps, run_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Unpack
 
     from ..results import StepRecord
 
 
-@spelled_out()
+@spelled_out(last=("groups",))
 def iter_range_test(
     model: Any,
     optimizer: Any,
     loss_fn: Callable[..., Any] | None,
     train_data: Any,
+    *,
+    groups: int | Literal["together"] = "together",
     **options: Unpack[Keywords],
 ) -> OpenRangeTest:
     """Run a range test step by step: a generator of `StepRecord`, one an optimizer step, for a `with` block.
@@ -73,6 +73,9 @@ def iter_range_test(
         train_data: DataLoader, Dataset, tuple of two tensors (inputs, targets), or any iterable of batches; starts over
             when it ends, except a one-shot iterator, which ends the test.
         **options: {keywords}
+        groups: "together" for all param groups, as `group_lrs` says; or the index of one, which gets the swept rate
+            alone. The others are then trained at the rate that they have in the optimizer; where a warm-up has left all
+            its rates at 0, at the scheduler's `initial_lr`.
 
     Returns:
         A generator of records whose return value is the stop reason, and a context manager that closes it.
@@ -97,78 +100,66 @@ def iter_range_test(
     63
     """
     refuse_unknown("iter_range_test", options, signature(iter_range_test).parameters)
-    return OpenRangeTest(run_sweep(make_plan(model, optimizer, loss_fn, train_data, **options)))
+    return OpenRangeTest(run_sweep(make_plan(model, optimizer, loss_fn, train_data, groups=groups, **options)))
 
 
-class OpenRangeTest(Generator["StepRecord", None, str]):
-    """The generator of a range test as a context manager: leaving the block, however, puts everything back.
-
-    Args:
-        steps: the generator of the test's steps.
-
-    Attributes:
-        stop_reason: why the test ended by itself; None before, and where it was closed.
-    """
-
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
-        self.stop_reason: str | None = None
-
-    def send(self, value: None) -> StepRecord:
-        """Take the next step and return its record."""
-        try:
-            return self._steps.send(value)
-        except StopIteration as end:
-            self.stop_reason = self.stop_reason or end.value
-            raise
-
-    def throw(self, *exception: Any) -> StepRecord:
-        """Raise an exception where the test is suspended, which ends it."""
-        return self._steps.throw(*exception)
-
-    def close(self) -> None:
-        """End the test and put everything back; a test that has ended is left alone."""
-        self._steps.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        try:
-            self.close()
-        except RestoreError as failure:
-            if not isinstance(error, Exception):  # an interrupt is often taken for an answer, and its notes never seen
-                raise
-            add_note(error, str(failure))
-        finally:
-            self.close()  # again, for a Ctrl-C that came just before the first one; closing twice does nothing
-
-
-@spelled_out(last=("repeats", "seed", "progress"))
+@overload
 def range_test(
     model: Any,
     optimizer: Any,
     loss_fn: Callable[..., Any] | None,
     train_data: Any,
     *,
+    groups: int | Literal["together"] = "together",
     repeats: int = 1,
     progress: bool = True,
     **options: Unpack[Keywords],
-) -> LRRecords:
+) -> LRRecords: ...
+
+
+@overload
+def range_test(
+    model: Any,
+    optimizer: Any,
+    loss_fn: Callable[..., Any] | None,
+    train_data: Any,
+    *,
+    groups: Literal["each"],
+    repeats: int = 1,
+    progress: bool = True,
+    **options: Unpack[Keywords],
+) -> tuple[LRRecords, ...]: ...
+
+
+@spelled_out(last=("groups", "repeats", "seed", "progress"))
+def range_test(
+    model: Any,
+    optimizer: Any,
+    loss_fn: Callable[..., Any] | None,
+    train_data: Any,
+    *,
+    groups: int | Literal["together", "each"] = "together",
+    repeats: int = 1,
+    progress: bool = True,
+    **options: Unpack[Keywords],
+) -> LRRecords | tuple[LRRecords, ...]:
     """Run a range test and return its records; the model and all else are bit for bit untouched afterwards.
 
     In several processes, call it on every rank: all of them get the same records.
 
     Args:
         model, optimizer, loss_fn, train_data: as for `iter_range_test`.
+        groups: as for `iter_range_test`; or "each" for a test of every param group, one after another. A rate is for
+            the others as they are: where the ones found are far from those, set them and test again.
         repeats: number of sweeps, each from the same starting state with the data in another order; they use the seeds
             `seed`, `seed + 1` …
         progress: show a tqdm bar.
         **options: {keywords}
 
     Returns:
-        The records. Ctrl-C ends the test early with the records so far and the stop reason "interrupted"; before the
-        first step it is raised.
+        The records; with `groups="each"` a tuple of them, one for each param group, over all optimizers in their order.
+        Ctrl-C ends the test early with the records so far and the stop reason "interrupted", and leaves out the groups
+        that have not begun; before the first step it is raised.
 
     Raises:
         ValueError, TypeError, RestoreError: as `iter_range_test`. An exception from the model, the data or the loss
@@ -183,7 +174,9 @@ def range_test(
     (100, 'completed')
     """
     refuse_unknown("range_test", options, signature(range_test).parameters)
-    test = RangeTest(make_plan(model, optimizer, loss_fn, train_data, **options), repeats)
+    first = 0 if groups == "each" else groups
+    plan = make_plan(model, optimizer, loss_fn, train_data, groups=first, **options)
+    test = EachGroup(plan, repeats) if groups == "each" else RangeTest(plan, repeats)
     with progress_bar("range test", test.num_steps, enabled=progress) as show:
         stop_reason = drain(test.steps(), show)
     return test.records(stop_reason)
@@ -234,12 +227,55 @@ class RangeTest:
         """
         sweeps = self.sweeps[: len(self._reasons)] or self.sweeps or [[]]
         reasons = [*self._reasons, stop_reason]
+        asked = {
+            **self.plan.sweep.as_recorded(),
+            **self.plan.horizon.as_recorded(),
+            "group": self.plan.set_rate.group,
+        }
         records = [
-            LRRecords.from_steps(steps, stop_reason=reason, **self.plan.sweep.as_recorded())
+            LRRecords.from_steps(steps, stop_reason=reason, **asked)
             for steps, reason in zip(sweeps, reasons, strict=False)
         ]
         joined = LRRecords.from_repeats(records)
         return joined if len(self._reasons) == self.repeats else replace(joined, stop_reason=stop_reason)
+
+
+class EachGroup:
+    """The range tests of all param groups, each for one alone and from the same state, and their records so far.
+
+    Args:
+        plan: of one of them; the others' differ in the group alone.
+        repeats: number of sweeps for each group.
+
+    Attributes:
+        tests: one a group.
+
+    Raises:
+        ValueError, TypeError: `repeats` is no count, the data cannot start over, or a group has nothing to train.
+    """
+
+    def __init__(self, plan: Plan, repeats: int = 1) -> None:
+        self.tests = [RangeTest(one, repeats) for one in plan.of_each_group()]
+
+    @property
+    def num_steps(self) -> int:
+        """The steps of all tests together, if none ends early."""
+        return sum(test.num_steps for test in self.tests)
+
+    def steps(self) -> Steps:
+        """Yield the steps of all tests and return the last one's stop reason; to be called once."""
+        reason = ""
+        for test in self.tests:
+            reason = yield from test.steps()
+        return reason
+
+    def records(self, stop_reason: str) -> tuple[LRRecords, ...]:
+        """Return the records of each test that has begun.
+
+        Args:
+            stop_reason: why the unfinished test was cut short.
+        """
+        return tuple(test.records(stop_reason) for test in self.tests if test.sweeps)
 
 
 def _repeat_seed(seed: int | None, repeat: int) -> int | None:

@@ -119,6 +119,7 @@ class _Unread(NamedTuple):
     """A step that was taken, with a function that reads its loss."""
 
     step: int
+    lr: float
     group_lrs: tuple[float, ...]
     read_loss: Callable[[], float]
     val_loss: float | None
@@ -126,9 +127,7 @@ class _Unread(NamedTuple):
 
     def record(self) -> StepRecord:
         """Read the loss, which may wait for an accelerator."""
-        return StepRecord(
-            self.step, self.group_lrs[0], self.read_loss(), self.group_lrs, self.val_loss, self.is_skipped
-        )
+        return StepRecord(self.step, self.lr, self.read_loss(), self.group_lrs, self.val_loss, self.is_skipped)
 
 
 def _take_step(plan: Plan, step: int, batches: Iterator[Any], watch: Watch, meeting: Meeting | None) -> _Unread | None:
@@ -168,7 +167,7 @@ def _take_step(plan: Plan, step: int, batches: Iterator[Any], watch: Watch, meet
         # test_an_exception_while_a_failed_step_unwinds_leaves_no_mode_on.
         watch.modes = None
     read_loss = partial(float, meeting.loss) if meeting is not None else _start_reading(loss)
-    return _Unread(step, group_lrs, read_loss, val_loss, is_skipped)
+    return _Unread(step, group_lrs[plan.set_rate.leader], group_lrs, read_loss, val_loss, is_skipped)
 
 
 def _refuse_left_out(optimizers: Sequence[torch.optim.Optimizer]) -> None:
@@ -199,7 +198,7 @@ def _read(
     try:
         record = oldest.record()
     except Exception as error:
-        plan.note_step(error, oldest.step, oldest.group_lrs[0])
+        plan.note_step(error, oldest.step, oldest.lr)
         raise
     watch.suspend()
     try:

@@ -4,7 +4,8 @@ from .atomic import write_whole
 from .evidence import Evidence
 from .limits import thin, y_limits
 from .probe_run import CLOSE, ProbeRun, best_of, fallen, is_behind, lost, second_half
-from .records import LRRecords, StepRecord
+from .records import LRRecords
+from .steps import StepRecord
 
 __all__ = [
     "CLOSE",

@@ -3,44 +3,57 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..suggest import Suggestion
+from ..horizon import Horizon
+from ..suggest import PROBE, Suggestion, for_training
 from .probe_run import CLOSE, ProbeRun, best_of, fallen, is_clearly_worse, lost
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from .records import LRRecords
+
+_NOT_SAID = Horizon()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evidence:
     """Short trainings from one and the same state, and the learning rate that they suggest.
 
+    Trainings of one length and schedule make a round, and are compared with each other. The suggestion is read off the
+    last round that tells rates apart, and carried over to the training that the rate is for.
+
     Attributes:
         suggested: the rate that the search started from.
         runs: the trainings, in the order in which they were made.
-        probe_steps: the length of a training that is not stopped early.
-        profile: "constant" or "one_cycle", the rate over a training.
+        probe_steps: the length of a training of the first round that is not stopped early.
+        horizon: the training that the rate is for.
         records: the range test whose curve gave the rate to start from, where there is one.
+        group: index of the param group that the rate is for, or None for all of them.
     """
 
     suggested: float
     runs: tuple[ProbeRun, ...]
     probe_steps: int
-    profile: str = "constant"
+    horizon: Horizon = _NOT_SAID
     records: LRRecords | None = None
+    group: int | None = None
 
     def __repr__(self) -> str:
         number = f"{len(self.runs)} training{'s' * (len(self.runs) != 1)}"
-        parts = [f"{number} from lr {self.suggested:.1e} on", f"{self.num_steps} steps in all"]
+        parts = [f"{number} from lr {self.suggested:.1e} on", f"{self.num_steps:,} steps in all"]
+        parts += [] if self.group is None else [f"param group {self.group}"]
         best, found = self.best, self.suggestion
         if best is not None:
-            parts += [f"lowest end {best.end_loss:.4g} at lr {best.lr:.1e}", f"{found.confidence} confidence"]
+            parts.append(f"lowest end {best.end_loss:.4g} at lr {best.lr:.1e}")
+        parts += [] if found.confidence is None else [f"{found.confidence} confidence"]
         rate = "none" if found.lr is None else f"{found.lr:.1e} ({found.low:.1e} … {found.high:.1e})"
         return f"<Evidence: {', '.join(parts)}, suggestion {rate}>"
 
@@ -50,13 +63,22 @@ class Evidence:
         return sum(run.loss.size for run in self.runs)
 
     @property
+    def compared(self) -> tuple[ProbeRun, ...]:
+        """The trainings of the last round that tells rates apart; of the first one where none does."""
+        return self._compared()[0]
+
+    @property
     def best(self) -> ProbeRun | None:
-        """The training with the lowest finite end, or None where there is none."""
-        return best_of(self.runs)
+        """The training with the lowest finite end among those compared, or None where there is none."""
+        return best_of(self.compared)
 
     @property
     def suggestion(self) -> Suggestion:
-        """The middle of the rates around the best one that ended about as low, with a range and a confidence.
+        """The suggestion for the training that the probes were made for; see `suggest`."""
+        return self.suggest()
+
+    def suggest(self, train_steps: int | None = None, train_schedule: str | None = None) -> Suggestion:
+        """Return the middle of the rates around the best one that ended about as low, with a range and a confidence.
 
         The middle is their mean in log rate: the best one counts in full, one that lost a tenth of what the best one
         learnt not at all, those between in proportion. After so few steps the lowest end alone is partly luck. With
@@ -65,76 +87,79 @@ class Evidence:
         The range goes half-way (in log rate) to the next rates on both sides that lost a tenth or more. The confidence
         is "high" where a rate on both sides was worse than noise can explain, "medium" where any other rate was tried
         on both sides, "low" otherwise, and where no training loss fell.
+
+        All this is for a training of the length of these; from there it is carried over to the training that the rate
+        is for, see `lr_widget.suggest.horizon`. The rate stays below those that failed in longer trainings.
+
+        Args:
+            train_steps: length of that training in optimizer steps; None for the one that the probes were made for.
+            train_schedule: its schedule; None for the one that the probes were made for.
+
+        Raises:
+            ValueError, TypeError: as `lr_widget.horizon.Horizon`.
         """
-        best = self.best
+        steps = self.horizon.steps if train_steps is None else train_steps
+        horizon = Horizon(steps, self.horizon.schedule if train_schedule is None else train_schedule)
+        runs, later = self._compared()
+        best = best_of(runs)
         if best is None:
-            return Suggestion(None, "probe", self._why_none())
-        (below, low), (above, high) = self._stretch(best, -1), self._stretch(best, 1)
-        return Suggestion(
-            self._middle(best, [*below, *above]),
-            "probe",
-            self._reason(best, 1 + len(below) + len(above)),
+            return Suggestion(None, PROBE, self._why_none())
+        (below, low), (above, high) = _stretch(best, runs, -1), _stretch(best, runs, 1)
+        found = Suggestion(
+            _middle(best, [*below, *above], runs),
+            PROBE,
+            self._reason(best, runs, 1 + len(below) + len(above)),
             low=low,
             high=high,
-            confidence=self._confidence(best),
+            confidence=_confidence(best, runs),
         )
+        decaying = Horizon(schedule=best.schedule).is_decaying
+        carried = for_training(found, horizon, self._length(best), from_decaying=decaying)
+        return _capped(carried, max(run.lr for run in runs if run.is_complete), later)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a DataFrame with one row a training, by rate.
 
-        The columns are "lr", "end_loss", "lost" (of everything that the best one learnt, the share that this one did
-        not), "val_loss", "steps" and "stop_reason". Unknown numbers are NaN: "end_loss" and "lost" of a training
-        without an end, and "lost" with validation data.
+        The columns are "lr", "end_loss", "lost" (of everything that the best one of its round learnt, the share that
+        this one did not), "val_loss", "steps", "stop_reason" and "round", from 1 on. Unknown numbers are NaN:
+        "end_loss" and "lost" of a training without an end, and "lost" with validation data.
         """
         import pandas as pd
 
-        runs = self._by_rate()
+        rounds = self._rounds()
+        rows = [(number, run) for number, runs in enumerate(rounds, 1) for run in sorted(runs, key=lambda run: run.lr)]
         columns = {
-            "lr": [run.lr for run in runs],
-            "end_loss": [_or_nan(run.end_loss) for run in runs],
-            "lost": [_or_nan(lost(run, self.runs)) for run in runs],
-            "val_loss": [run.val_loss for run in runs],
-            "steps": [run.loss.size for run in runs],
-            "stop_reason": [run.stop_reason for run in runs],
+            "lr": [run.lr for _, run in rows],
+            "end_loss": [_or_nan(run.end_loss) for _, run in rows],
+            "lost": [_or_nan(lost(run, rounds[number - 1])) for number, run in rows],
+            "val_loss": [run.val_loss for _, run in rows],
+            "steps": [run.loss.size for _, run in rows],
+            "stop_reason": [run.stop_reason for _, run in rows],
+            "round": [number for number, _ in rows],
         }
         table: pd.DataFrame = pd.DataFrame(columns)
         return table
 
-    def _by_rate(self) -> list[ProbeRun]:
-        return sorted(self.runs, key=lambda run: run.lr)
+    def _rounds(self) -> list[tuple[ProbeRun, ...]]:
+        """Return the trainings, those of one length and schedule together."""
+        return [tuple(runs) for _, runs in groupby(self.runs, key=lambda run: (self._length(run), run.schedule))]
 
-    def _beside(self, best: ProbeRun, side: int) -> list[ProbeRun]:
-        """Return the trainings above (1) or below (-1) the best one but those interrupted, the nearest first."""
-        runs = self._by_rate()[::side]
-        return [run for run in runs if (run.lr - best.lr) * side > 0 and run.stop_reason != "interrupted"]
+    def _length(self, run: ProbeRun) -> int:
+        return run.num_steps or self.probe_steps
 
-    def _stretch(self, best: ProbeRun, side: int) -> tuple[list[ProbeRun], float]:
-        """Return the trainings on one side up to the first that is not about as good, and the range's limit there."""
-        close: list[ProbeRun] = []
-        for run in self._beside(best, side):
-            reached = close[-1].lr if close else best.lr
-            if lost(run, self.runs) >= CLOSE:
-                return close, math.sqrt(reached) * math.sqrt(run.lr)
-            close.append(run)
-        return close, close[-1].lr if close else best.lr
-
-    def _middle(self, best: ProbeRun, close: list[ProbeRun]) -> float:
-        weights = [1.0, *(1 - lost(run, self.runs) / CLOSE for run in close)]
-        decades = [0.0, *(math.log10(run.lr) - math.log10(best.lr) for run in close)]
-        return float(best.lr * 10 ** np.average(decades, weights=weights))
-
-    def _confidence(self, best: ProbeRun) -> str:
-        if fallen(self.runs) <= 0:
-            return "low"
-        sides = [self._beside(best, side) for side in (-1, 1)]
-        if all(any(is_clearly_worse(run, best) for run in runs) for runs in sides):
-            return "high"
-        return "medium" if all(sides) else "low"
+    def _compared(self) -> tuple[tuple[ProbeRun, ...], list[ProbeRun]]:
+        """Return the trainings of the last round with a best one and another one, and those after it."""
+        rounds = self._rounds()
+        for number in range(len(rounds) - 1, 0, -1):
+            finished = [run for run in rounds[number] if run.stop_reason != "interrupted"]
+            if len(finished) > 1 and best_of(rounds[number]) is not None:
+                return rounds[number], [run for runs in rounds[number + 1 :] for run in runs]
+        return (rounds[0], [run for runs in rounds[1:] for run in runs]) if rounds else ((), [])
 
     def _cost(self) -> str:
         if len(self.runs) == 1:
-            return f"In one short training ({self.num_steps} step{'s' * (self.num_steps != 1)}),"
-        return f"In {len(self.runs)} short trainings ({self.num_steps} steps in all),"
+            return f"In one short training ({self.num_steps:,} step{'s' * (self.num_steps != 1)}),"
+        return f"In {len(self.runs)} short trainings ({self.num_steps:,} steps in all),"
 
     def _why_none(self) -> str:
         reasons, steps = {run.stop_reason for run in self.runs}, {run.loss.size for run in self.runs}
@@ -148,21 +173,73 @@ class Evidence:
             return f"{self._cost()} each loss of step {steps.pop()} was not finite; try lower rates or check its batch."
         return f"{self._cost()} none got to a finite end; try lower rates."
 
-    def _reason(self, best: ProbeRun, number: int) -> str:
+    def _reason(self, best: ProbeRun, runs: Sequence[ProbeRun], number: int) -> str:
         what = "loss" if best.val_loss is None else "validation loss"
-        first = self.runs[0]
-        began = ", where they began," if best is first else ""
-        reason = f"{self._cost()} the rate {best.lr:.1e}{began} ended with the lowest {what}, {best.end_loss:.4g}"
+        length, as_long = f"{self._length(best):,} steps", ""
+        if len(self._rounds()) > 1:
+            what += f" after {length} {Horizon(schedule=best.schedule).manner}"
+            as_long = " for as long"
+        first = runs[0]
+        began = "where they began" if first is self.runs[0] else f"where those of {length} began"
+        where = f", {began}," if best is first else ""
+        reason = f"{self._cost()} the rate {best.lr:.1e}{where} ended with the lowest {what}, {best.end_loss:.4g}"
         if number > 1:
             reason += f", and the suggestion is the middle of the {number} that ended about as low"
         if best is not first:
-            reason += f"; at {first.lr:.1e}, where they began, {_outcome(first)}"
-        untried = [way for way, side in (("higher", 1), ("lower", -1)) if not self._beside(best, side)]
+            reason += f"; at {first.lr:.1e}, {began}, {_outcome(first)}"
+        untried = [way for way, side in (("higher", 1), ("lower", -1)) if not _beside(best, runs, side)]
         if untried:
-            reason += f"; no {' or '.join(untried)} rate was tried: that takes more steps"
-        if fallen(self.runs) <= 0:
+            reason += f"; no {' or '.join(untried)} rate was tried{as_long}: that takes more steps"
+        if fallen(runs) <= 0:
             reason += "; but no training loss fell below the first one"
         return f"{reason}."
+
+
+def _beside(best: ProbeRun, runs: Sequence[ProbeRun], side: int) -> list[ProbeRun]:
+    """Return the trainings above (1) or below (-1) the best one but those interrupted, the nearest first."""
+    beside = [run for run in runs if (run.lr - best.lr) * side > 0 and run.stop_reason != "interrupted"]
+    return sorted(beside, key=lambda run: run.lr * side)
+
+
+def _stretch(best: ProbeRun, runs: Sequence[ProbeRun], side: int) -> tuple[list[ProbeRun], float]:
+    """Return the trainings on one side up to the first that is not about as good, and the range's limit there."""
+    close: list[ProbeRun] = []
+    for run in _beside(best, runs, side):
+        reached = close[-1].lr if close else best.lr
+        if lost(run, runs) >= CLOSE:
+            return close, math.sqrt(reached) * math.sqrt(run.lr)
+        close.append(run)
+    return close, close[-1].lr if close else best.lr
+
+
+def _middle(best: ProbeRun, close: list[ProbeRun], runs: Sequence[ProbeRun]) -> float:
+    weights = [1.0, *(1 - lost(run, runs) / CLOSE for run in close)]
+    decades = [0.0, *(math.log10(run.lr) - math.log10(best.lr) for run in close)]
+    return float(best.lr * 10 ** np.average(decades, weights=weights))
+
+
+def _confidence(best: ProbeRun, runs: Sequence[ProbeRun]) -> str:
+    if fallen(runs) <= 0:
+        return "low"
+    sides = [_beside(best, runs, side) for side in (-1, 1)]
+    if all(any(is_clearly_worse(run, best) for run in beside) for beside in sides):
+        return "high"
+    return "medium" if all(sides) else "low"
+
+
+def _capped(found: Suggestion, stable: float, later: Sequence[ProbeRun]) -> Suggestion:
+    """Keep a rate at or below the highest stable one, and half a decade below those that failed in longer trainings."""
+    lr, low, high = found.lr, found.low, found.high
+    if lr is None or low is None or high is None:
+        return found
+    failed = [run.lr for run in later if run.stop_reason in ("diverged", "non_finite")]
+    below = min(failed, default=math.inf) / math.sqrt(10)
+    found, limit = replace(found, high=min(high, below)), min(stable, below)
+    if lr <= limit:
+        return found
+    why = "the highest rate that was stable" if limit == stable else "half a decade below those that failed for longer"
+    reason = f"{found.reason.removesuffix('.')}; the suggestion is kept at {limit:.1e}, {why}."
+    return replace(found, lr=limit, low=min(low, limit), reason=reason)
 
 
 def _outcome(run: ProbeRun) -> str:

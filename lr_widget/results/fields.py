@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,6 +58,20 @@ def checked_arrays(values: Mapping[str, ArrayLike | None]) -> dict[str, NDArray[
     return arrays
 
 
+def checked_group(group: Any, group_lrs: NDArray[Any] | None) -> int | None:
+    """Return the index of the param group that a sweep was for, or None where it was for all.
+
+    Raises:
+        ValueError, TypeError: there is no such group.
+    """
+    if group is None:
+        return None
+    index = check_count("group", group, least=0, usual=0)
+    if group_lrs is not None and index >= group_lrs.shape[1]:
+        raise ValueError(f"group must be below the number of groups, {group_lrs.shape[1]}, got {index}; count from 0")
+    return index
+
+
 def checked_fields(fields: Any) -> dict[str, Any]:
     """Return the fields of records with arrays for lists; fields that are None are left out.
 
@@ -79,6 +94,14 @@ def checked_fields(fields: Any) -> dict[str, Any]:
     if isinstance(checked.get("group_lrs"), str):
         checked["group_lrs"] = checked["lr"][..., None]
     return checked
+
+
+def saved_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of records as a file has them: none that is None, and those of repeats inside."""
+    known = {name: value for name, value in fields.items() if value is not None}
+    if "group_lrs" in known and np.array_equal(known["group_lrs"], known["lr"][:, None]):
+        known["group_lrs"] = ONE_GROUP  # a million short lists take longer than all the rest
+    return known | {"repeats": [saved_fields(vars(repeat)) for repeat in known["repeats"]]}
 
 
 def _array(name: str, value: Any, kinds: str, content: str) -> NDArray[Any]:
@@ -133,4 +156,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "val_loss": _numbers,
     "skipped": _truths,
     "repeats": _list,
+    "train_steps": check_count,
+    "train_schedule": _text,
+    "group": partial(check_count, least=0, usual=0),
 }

@@ -14,6 +14,8 @@ import numpy as np
 from .fields import REQUIRED
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -41,6 +43,16 @@ def checked_path(path: str | Path) -> tuple[Path, str]:
 def as_json(fields: dict[str, Any]) -> bytes:
     """Encode fields, nested ones too; arrays become lists, and numbers that JSON cannot hold become texts."""
     return json.dumps(_encoded(fields), allow_nan=False).encode()
+
+
+def columns_of(fields: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return the columns of a table of records: those that every file has, then those of fields that are there."""
+    columns = {name: fields[name] for name in REQUIRED}
+    if fields["group_lrs"] is not None and fields["group_lrs"].shape[1] > 1:
+        columns |= {f"lr_group_{index}": rates for index, rates in enumerate(fields["group_lrs"].T)}
+    columns |= {name: fields[name] for name in ("val_loss", "skipped") if fields[name] is not None}
+    size = len(fields["lr"])
+    return columns | {f"loss_repeat_{index}": repeat.loss[:size] for index, repeat in enumerate(fields["repeats"])}
 
 
 def as_table(table: pd.DataFrame, suffix: str) -> bytes:

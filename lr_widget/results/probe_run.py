@@ -26,12 +26,16 @@ class ProbeRun:
         stop_reason: "completed", "stopped" where it was far behind another one, "diverged", "non_finite", "exhausted"
             or "interrupted".
         val_loss: mean validation loss at its end, or None without validation data.
+        num_steps: the length that it was to have; None for that of the evidence's first trainings.
+        schedule: of its rate, one of `lr_widget.horizon.TRAIN_SCHEDULES`.
     """
 
     lr: float
     loss: Floats
     stop_reason: str
     val_loss: float | None = None
+    num_steps: int | None = None
+    schedule: str = "constant"
 
     def __repr__(self) -> str:
         end = f", end loss {self.end_loss:.4g}" if math.isfinite(self.end_loss) else ""

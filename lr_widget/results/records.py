@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..horizon import Horizon
 from ..smoothing import ema
-from ..suggest import suggest_all, suggest_lr, with_spread
+from ..suggest import for_training, suggest_all, suggest_lr, with_spread
 from .atomic import write_whole
-from .fields import ARRAYS, ONE_GROUP, checked_arrays, checked_fields
-from .files import as_json, as_table, checked_path, read_fields
+from .fields import ARRAYS, checked_arrays, checked_fields, checked_group, saved_fields
+from .files import as_json, as_table, checked_path, columns_of, read_fields
 from .plot import plot_curve
+from .steps import arrays_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -24,28 +26,11 @@ if TYPE_CHECKING:
 
     from ..smoothing import Floats
     from ..suggest import Suggestion
+    from .steps import StepRecord
+
+    Read = Callable[[Floats, Floats], dict[str, Suggestion]]
 
 STOP_REASONS = ("completed", "diverged", "non_finite", "stopped", "interrupted", "exhausted")
-
-
-class StepRecord(NamedTuple):  # not a frozen dataclass, which takes six calls to make, in every step
-    """One step of the sweep: its rate and its loss, raw.
-
-    Attributes:
-        step: number of the optimizer step, from 1.
-        lr: rate of the first param group in this step.
-        loss: training loss of the step's batches (their mean, with accumulation), before the update.
-        group_lrs: rates of all param groups in this step, over all optimizers in their order.
-        val_loss: mean loss on the validation data after the step, or None where it was not evaluated.
-        skipped: True where the grad scaler found infinite gradients and left the update out.
-    """
-
-    step: int
-    lr: float
-    loss: float
-    group_lrs: tuple[float, ...]
-    val_loss: float | None = None
-    skipped: bool = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,7 +38,7 @@ class LRRecords:
     """The records of a range test: one entry a step, raw; everything smoothed is derived.
 
     Attributes:
-        lr: float64 array of shape (steps,), the rate of the first param group in each step.
+        lr: float64 array of shape (steps,), the swept rate, that of the first param group or of `group`, in each step.
         loss: float64 array of shape (steps,), the raw training loss of each step; with repeats, their mean.
         stop_reason: why the sweep ended: "completed", "diverged", "non_finite", "stopped", "interrupted" or
             "exhausted".
@@ -62,10 +47,12 @@ class LRRecords:
         val_loss: float64 array of shape (steps,), NaN where the validation loss was not evaluated.
         skipped: bool array of shape (steps,), True where a grad scaler left the update out.
         repeats: the single sweeps, where there were several.
+        train_steps, train_schedule: the training that the rate is for; see `lr_widget.horizon.Horizon`.
+        group: index of the only param group that the sweep was for, or None where it was for all.
 
     Raises:
-        ValueError: a rate is not positive and finite, the arrays differ in length, a repeat is shorter than their mean,
-            or the stop reason is unknown.
+        ValueError, TypeError: a rate is not positive and finite, the arrays differ in length, a repeat is shorter than
+            their mean, the stop reason is unknown, or there is no such training or group.
     """
 
     lr: Floats
@@ -79,6 +66,9 @@ class LRRecords:
     val_loss: Floats | None = None
     skipped: NDArray[np.bool_] | None = None
     repeats: tuple[LRRecords, ...] = ()
+    train_steps: int | None = None
+    train_schedule: str = "constant"
+    group: int | None = None
 
     def __post_init__(self) -> None:
         for name, array in checked_arrays({name: getattr(self, name) for name in ARRAYS}).items():
@@ -88,11 +78,16 @@ class LRRecords:
             raise ValueError(f"repeats must be no shorter than their mean, {len(self)} steps; cut the mean")
         if self.stop_reason not in STOP_REASONS:
             raise ValueError(f"stop_reason must be one of {', '.join(STOP_REASONS)}, got {self.stop_reason!r}")
+        horizon = Horizon(self.train_steps, self.train_schedule)
+        object.__setattr__(self, "train_steps", horizon.steps)
+        object.__setattr__(self, "train_schedule", horizon.schedule)
+        object.__setattr__(self, "group", checked_group(self.group, self.group_lrs))
 
     def __repr__(self) -> str:
         asked = len(self) if self.num_steps is None else self.num_steps
         steps = f"{len(self)} of {asked} steps"
-        parts = [f"mean of {len(self.repeats)} sweeps", steps] if self.repeats else [steps]
+        parts = [] if self.group is None else [f"param group {self.group}"]
+        parts += [f"mean of {len(self.repeats)} sweeps", steps] if self.repeats else [steps]
         if len(self):
             parts += [f"lr {self.lr[0]:.1e} … {self.lr[-1]:.1e}", f"loss {self.loss[0]:.4g} … {self.loss[-1]:.4g}"]
             lowest = self.loss[np.isfinite(self.loss)].min(initial=np.inf)
@@ -109,21 +104,22 @@ class LRRecords:
         end_lr: float | None = None,
         num_steps: int | None = None,
         schedule: str = "exponential",
+        train_steps: int | None = None,
+        train_schedule: str = "constant",
+        group: int | None = None,
     ) -> LRRecords:
         """Collect the steps of one sweep; see the class for the arguments."""
-        steps = list(steps)
-        val_loss = np.array([np.nan if s.val_loss is None else s.val_loss for s in steps], dtype=np.float64)
+        fields: dict[str, Any] = arrays_of(steps)
         return cls(
-            lr=np.array([s.lr for s in steps], dtype=np.float64),
-            loss=np.array([s.loss for s in steps], dtype=np.float64),
+            **fields,
             stop_reason=stop_reason,
             start_lr=start_lr,
             end_lr=end_lr,
             num_steps=num_steps,
             schedule=schedule,
-            group_lrs=np.array([s.group_lrs for s in steps], dtype=np.float64) if steps else None,
-            val_loss=val_loss if any(s.val_loss is not None for s in steps) else None,
-            skipped=np.array([s.skipped for s in steps]) if any(s.skipped for s in steps) else None,
+            train_steps=train_steps,
+            train_schedule=train_schedule,
+            group=group,
         )
 
     @classmethod
@@ -166,25 +162,30 @@ class LRRecords:
         """
         return ema(self.loss, beta)
 
-    def suggest(self, rule: str = "auto", of: str = "loss") -> Suggestion:
+    def suggest(
+        self, rule: str = "auto", of: str = "loss", train_steps: int | None = None, train_schedule: str | None = None
+    ) -> Suggestion:
         """Read a learning rate off the curve by the rule of this name; see `lr_widget.suggest_lr`.
 
-        With repeats, the curve is their mean, and the suggestion's range holds the rates that each of them gives alone.
+        The rule "auto" answers for a training of a given length and schedule: its rate is lowered as the best rate
+        usually falls when a training gets longer, and its range gets wider; see `lr_widget.suggest.horizon`. With
+        repeats, the curve is their mean, and the suggestion's range holds the rates that each of them gives alone.
 
         Args:
             rule: one of `lr_widget.suggest.RULES`.
             of: "loss" for the training loss, "val_loss" for the validation loss in the steps that have one.
+            train_steps, train_schedule: the training that the rate is for; None for those of the records.
 
         Raises:
-            ValueError: the rule is unknown, or there is no such loss.
+            ValueError, TypeError: the rule is unknown, or there is no such loss or training.
         """
-        together, *single = (suggest_lr(lr, losses, rule) for lr, losses in self._curves(of))
-        return with_spread(together, single)
+        return self._read(lambda lr, loss: {rule: suggest_lr(lr, loss, rule)}, of, train_steps, train_schedule)[rule]
 
-    def suggestions(self, of: str = "loss") -> dict[str, Suggestion]:
-        """Return the suggestion of every rule: {rule name: Suggestion}; see `suggest` for `of` and the errors."""
-        together, *single = (suggest_all(lr, losses) for lr, losses in self._curves(of))
-        return {rule: with_spread(found, [each[rule] for each in single]) for rule, found in together.items()}
+    def suggestions(
+        self, of: str = "loss", train_steps: int | None = None, train_schedule: str | None = None
+    ) -> dict[str, Suggestion]:
+        """Return the suggestion of every rule: {rule name: Suggestion}; arguments and errors are those of `suggest`."""
+        return self._read(suggest_all, of, train_steps, train_schedule)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a DataFrame with one row a step: "lr" and "loss" first, then everything else that was recorded.
@@ -194,15 +195,7 @@ class LRRecords:
         """
         import pandas as pd
 
-        columns: dict[str, NDArray[Any]] = {"lr": self.lr, "loss": self.loss}
-        if self.group_lrs is not None and self.group_lrs.shape[1] > 1:
-            columns |= {f"lr_group_{index}": rates for index, rates in enumerate(self.group_lrs.T)}
-        if self.val_loss is not None:
-            columns["val_loss"] = self.val_loss
-        if self.skipped is not None:
-            columns["skipped"] = self.skipped
-        columns |= {f"loss_repeat_{index}": repeat.loss[: len(self)] for index, repeat in enumerate(self.repeats)}
-        table: pd.DataFrame = pd.DataFrame(columns)
+        table: pd.DataFrame = pd.DataFrame(columns_of(vars(self)))
         return table
 
     def plot(
@@ -250,7 +243,8 @@ class LRRecords:
             OSError: the file cannot be written.
         """
         path, suffix = checked_path(path)
-        write_whole(path, as_json(_fields_of(self)) if suffix == ".json" else as_table(self.to_pandas(), suffix))
+        data = as_json(saved_fields(vars(self))) if suffix == ".json" else as_table(self.to_pandas(), suffix)
+        write_whole(path, data)
 
     @classmethod
     def load(cls, path: str | Path) -> LRRecords:
@@ -276,16 +270,18 @@ class LRRecords:
         values = checked_fields(fields)
         return cls(**{**values, "repeats": tuple(cls._from_fields(each) for each in values.get("repeats", ()))})
 
-    def _curves(self, of: str) -> list[tuple[Floats, Floats]]:
-        """Return rates and losses of these records, then those of each repeat."""
-        return [(records.lr, _losses(records, of)) for records in (self, *self.repeats)]
-
-
-def _fields_of(records: LRRecords) -> dict[str, Any]:
-    known = {name: value for name, value in vars(records).items() if value is not None}
-    if records.group_lrs is not None and np.array_equal(records.group_lrs, records.lr[:, None]):
-        known["group_lrs"] = ONE_GROUP  # a million short lists take longer than all the rest
-    return known | {"repeats": [_fields_of(repeat) for repeat in records.repeats]}
+    def _read(self, read: Read, of: str, train_steps: int | None, train_schedule: str | None) -> dict[str, Suggestion]:
+        """Read these records and each repeat, every one for the training, and join the answers."""
+        horizon = Horizon(
+            self.train_steps if train_steps is None else train_steps,
+            self.train_schedule if train_schedule is None else train_schedule,
+        )
+        num_steps = max(self.num_steps or 0, len(self))
+        together, *single = (
+            {rule: for_training(found, horizon, num_steps) for rule, found in read(each.lr, _losses(each, of)).items()}
+            for each in (self, *self.repeats)
+        )
+        return {rule: with_spread(found, [each[rule] for each in single]) for rule, found in together.items()}
 
 
 def _losses(records: LRRecords, of: str) -> Floats:

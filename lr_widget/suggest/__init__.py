@@ -1,6 +1,7 @@
 """The rules that read a learning rate off the curve of a range test. NumPy arrays in, no torch."""
 
+from .horizon import for_training, shift
 from .rules import RULES, suggest_all, suggest_lr
-from .suggestion import Suggestion, with_spread
+from .suggestion import PROBE, Suggestion, with_spread
 
-__all__ = ["RULES", "Suggestion", "suggest_all", "suggest_lr", "with_spread"]
+__all__ = ["PROBE", "RULES", "Suggestion", "for_training", "shift", "suggest_all", "suggest_lr", "with_spread"]

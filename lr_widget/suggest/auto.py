@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from .curve import START_SHARE
+from .shapes import PARAMETERS
 from .suggestion import Suggestion
 
 if TYPE_CHECKING:
@@ -15,14 +16,12 @@ if TYPE_CHECKING:
     from .curve import Curve
     from .shapes import Shapes
 
-LEAST_POINTS = 12  # of 5 points, noise alone looks like a fall in 1 of 5 sweeps
 SAFETY_DECADES = 1.0  # a tenth of the rate at which the loss explodes
-READING_ERROR_DECADES = 0.3  # of a reading without noise: a factor of 2
-NOISE_EVIDENCE = 15.0  # twice a log-likelihood ratio; how often noise alone reaches it: see Shapes
-CLEAR_EVIDENCE = 50.0
-CLEAR_DECADES = 0.5
+BOTTOM_ERROR_DECADES = 0.45  # of the end of the fall as the best rate, on a curve without noise
+EDGE_ERROR_DECADES = 0.28  # of a tenth of the jump
+NOISE_EVIDENCE = 17.0  # twice a log-likelihood ratio; how often noise alone reaches it: see Shapes
+CLEAR_EVIDENCE = 400.0  # from there on 9 of 10 rates of the benchmark are near-best, below it 6 of 10
 SURE = 0.9
-LIKELY = 0.5
 END_SHARE = 20  # the last twentieth of the sweep is too short to tell a bottom from a fall that goes on
 AGREEING_FACTOR = 3.0
 
@@ -33,22 +32,22 @@ def auto(curve: Curve, others: Iterable[float | None]) -> Suggestion:
     Both readings are averages over all curves that are flat, fall, are flat and jump, weighted by their probability
     given the losses. Each reading counts by its certainty, and that of the jump also by the probability that there is
     one. So noise widens the averages instead of making up a minimum, and where it hides the fall, the explosion still
-    tells. One step is taken off, as a step's loss is measured before its own update. The range spans both readings and
-    their standard deviations.
+    tells. One step is taken off, as a step's loss is measured before its own update. The range spans two standard
+    deviations of that mean on either side.
 
     Args:
         curve: the prepared sweep.
         others: rates of other rules, to say how many agree.
 
     Returns:
-        Its `confidence` is "high" where the fall is clear and both readings are known to half a decade, "low" where
-        noise hides the fall or it goes on at an end of the sweep, otherwise "medium"; a loss that does not jump up
-        before the end allows no more than "medium". There is no rate for fewer than 12 points, where noise hides
-        everything, where the loss falls nowhere or explodes within a decade of the start without having fallen, and
-        where it falls to the very end.
+        Its `confidence` is "high" where the fall stands out by far, the loss jumps up before the end and the range is
+        at most a decade wide, so seldom after 100 steps; "low" where noise hides the fall or it goes on at an end of
+        the sweep; otherwise "medium". There is no rate for fewer than 10 points, where noise hides everything, where
+        the loss falls nowhere or explodes within a decade of the start without having fallen, and where it falls to
+        the very end.
     """
-    if curve.x.size < LEAST_POINTS:
-        reason = f"{curve.x.size} points are too few to tell a fall from noise; take at least {LEAST_POINTS} steps."
+    if curve.x.size < PARAMETERS:
+        reason = f"{curve.x.size} points are too few to tell a fall from noise; take at least {PARAMETERS} steps."
         return Suggestion(None, "auto", reason)
     shapes = curve.shapes
     if shapes is None:
@@ -58,21 +57,19 @@ def auto(curve: Curve, others: Iterable[float | None]) -> Suggestion:
     if reason:
         return Suggestion(None, "auto", reason)
     readings = np.array([bottom, edge - SAFETY_DECADES]) - curve.step
-    errors = np.hypot([bottom_error, edge_error], READING_ERROR_DECADES)
+    errors = np.hypot([bottom_error, edge_error], [BOTTOM_ERROR_DECADES, EDGE_ERROR_DECADES])
     certainty = np.array([1.0, _chance_of_a_jump(shapes)]) / errors**2
     middle = float(readings @ certainty / certainty.sum())
-    seen = slice(1 if _never_jumps(shapes) else 2)
-    ends = min(middle, *(readings - errors)[seen]), max(middle, *(readings + errors)[seen])
-    lr, low, high = (10 ** float(np.clip(log_rate, curve.x[0], curve.x[-1])) for log_rate in (middle, *ends))
+    spread = 2 / float(certainty.sum()) ** 0.5
+    log_rates = np.clip([middle, middle - spread, middle + spread], curve.x[0], curve.x[-1])
+    lr, low, high = (10 ** float(log_rate) for log_rate in log_rates)
     reason = f"{_where(shapes, bottom, edge)}{_doubt(shapes)}; {_agreement(lr, others)}."
-    return Suggestion(
-        lr, "auto", reason, low=low, high=high, confidence=_confidence(shapes, max(bottom_error, edge_error))
-    )
+    return Suggestion(lr, "auto", reason, low=low, high=high, confidence=_confidence(shapes, spread))
 
 
 def _no_answer(curve: Curve, shapes: Shapes, safe: float) -> str:
     """Return the reason why the curve carries no answer, or nothing."""
-    if shapes.evidence < NOISE_EVIDENCE:
+    if shapes.evidence < NOISE_EVIDENCE and not curve.is_rising:
         return "Neither a fall nor a jump of the loss stands out of its noise; take more steps or a larger batch."
     if shapes.fall_evidence < NOISE_EVIDENCE and (curve.is_rising or safe < curve.x[0]):
         return "The loss rises from the first rates on; lower start_lr."
@@ -105,12 +102,12 @@ def _doubt(shapes: Shapes) -> str:
 def _starts_falling(shapes: Shapes) -> bool:
     """Tell if the fall probably starts in the first tenth of the sweep."""
     first, last = float(shapes.start.min()), float(shapes.edge.max())
-    return shapes.expected(shapes.start <= first + (last - first) / START_SHARE) > LIKELY
+    return _is_likely(shapes.expected(shapes.start <= first + (last - first) / START_SHARE))
 
 
 def _never_jumps(shapes: Shapes) -> bool:
     """Tell if the loss probably does not jump up before the end."""
-    return _chance_of_a_jump(shapes) < LIKELY
+    return not _is_likely(_chance_of_a_jump(shapes))
 
 
 def _chance_of_a_jump(shapes: Shapes) -> float:
@@ -124,11 +121,16 @@ def _chance_of_falling_on(shapes: Shapes) -> float:
     return shapes.expected((shapes.bottom > last - (last - first) / END_SHARE) & (shapes.edge >= last))
 
 
-def _confidence(shapes: Shapes, error: float) -> Literal["high", "medium", "low"]:
-    if shapes.fall_evidence < NOISE_EVIDENCE or _starts_falling(shapes) or _chance_of_falling_on(shapes) > LIKELY:
+def _is_likely(probability: float) -> bool:
+    """Tell if something is likelier than not."""
+    return probability > 1 - probability
+
+
+def _confidence(shapes: Shapes, spread: float) -> Literal["high", "medium", "low"]:
+    if shapes.fall_evidence < NOISE_EVIDENCE or _starts_falling(shapes) or _is_likely(_chance_of_falling_on(shapes)):
         return "low"
-    is_clear = shapes.fall_evidence >= CLEAR_EVIDENCE and error <= CLEAR_DECADES and not _never_jumps(shapes)
-    return "high" if is_clear else "medium"
+    is_narrow = 2 * spread <= SAFETY_DECADES  # only where the loss jumps up; then even the upper end keeps off that
+    return "high" if is_narrow and shapes.fall_evidence >= CLEAR_EVIDENCE else "medium"
 
 
 def _agreement(lr: float, others: Iterable[float | None]) -> str:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+AUTO, PROBE = "auto", "probe"  # the rules whose rates can be carried over to another training
+
+
 @dataclass(frozen=True)
 class Suggestion:
     """A learning rate that a rule read off a curve, or the reason why there is none.

@@ -14,10 +14,13 @@ from ..engine import (
     RangeTest,
     make_plan,
     make_probe_plan,
+    planned_rounds,
     refuse_unknown,
     restorable,
 )
+from ..horizon import Horizon
 from ..schedule import Sweep
+from . import words
 from .jobs import ProbeJob, RangeTestJob
 from .script import script
 
@@ -26,11 +29,11 @@ if TYPE_CHECKING:
 
     from ..results import LRRecords
 
-_PROBES_IN_FULL = 4  # full-length probes that `max_probe_steps` pays for, as with the engine's own defaults
-LEAST_PROBE_BUDGET = _PROBES_IN_FULL * MIN_PROBE_STEPS
+LEAST_PROBE_BUDGET = 4 * MIN_PROBE_STEPS  # fewer trainings would not tell the rates apart
+_A_LARGER_BUDGET = 4  # times `max_probe_steps`, to say what it would bring
 
 # Keywords that are traits, since they can change between two runs; of the schedule, only the bounds can.
-_TRAITS = ("start_lr", "end_lr", "num_steps", "repeats")
+_TRAITS = ("start_lr", "end_lr", "num_steps", "repeats", "train_steps", "train_schedule")
 _OTHERS = ("variable", "smoothing", "max_probe_steps")
 
 
@@ -49,7 +52,7 @@ class Arguments:
 
     Attributes:
         positional, keywords: as given; the keywords without those that are traits.
-        sweep, repeats: the first values of the traits.
+        sweep, repeats, horizon: the first values of the traits.
         rates: sets the rates of the optimizer's groups, in the proportions that they have now.
 
     Raises:
@@ -69,38 +72,51 @@ class Arguments:
             self.keywords["also_restore"] = restorable(self.keywords["also_restore"])
         given = {**DEFAULTS, **keywords}
         self.sweep = Sweep(*(given[name] for name in ("start_lr", "end_lr", "num_steps", "schedule")))
-        job = self.range_test(self.sweep, keywords.get("repeats", 1))  # checks everything, changes nothing
+        self.horizon = Horizon(given["train_steps"], given["train_schedule"])
+        # Checks everything, changes nothing.
+        job = self.range_test(self.sweep, keywords.get("repeats", 1), self.horizon)
         self.repeats, self.rates = job.test.repeats, job.rates
         self._optimizer = _written_form(positional[1], job.test.plan.training.optimizers)
 
     def traits(self) -> dict[str, Any]:
         """Return the first values of the traits that are keywords of `range_test`."""
         bounds = {"start_lr": self.sweep.start_lr, "end_lr": self.sweep.end_lr}
-        return {**bounds, "num_steps": self.sweep.num_steps, "repeats": self.repeats}
+        return {**bounds, "num_steps": self.sweep.num_steps, "repeats": self.repeats, **self.horizon.as_recorded()}
 
-    def range_test(self, sweep: Sweep, repeats: int) -> RangeTestJob:
+    def range_test(self, sweep: Sweep, repeats: int, horizon: Horizon) -> RangeTestJob:
         """Check everything and return a range test; nothing is changed before its first step."""
-        plan = replace(make_plan(*self.positional, **self.keywords), sweep=sweep)
-        return RangeTestJob(RangeTest(plan, repeats))
+        plan = make_plan(*self.positional, **self._keywords(horizon))
+        return RangeTestJob(RangeTest(replace(plan, sweep=sweep), repeats))
 
-    def probes(self, lr: float, max_steps: int, profile: str, records: LRRecords | None) -> ProbeJob:
+    def probes(self, lr: float, max_steps: int, records: LRRecords | None, horizon: Horizon) -> ProbeJob:
         """Check everything and return probes around a rate; nothing is changed before their first step.
 
         Args:
             lr: the rate to start from.
             max_steps: what the probes may cost together.
-            profile: as for `lr_widget.probe`.
             records: the range test that the rate is from, or None.
+            horizon: the training that the rate is for.
         """
-        plan = make_probe_plan(*self.positional, **self.keywords)
-        sizes = {"probe_steps": max_steps // _PROBES_IN_FULL, "max_steps": max_steps}
-        return ProbeJob(Probing(plan, lr, profile=profile, records=records, **sizes))
+        plan = make_probe_plan(*self.positional, **self._keywords(horizon))
+        return ProbeJob(Probing(plan, lr, max_steps=max_steps, records=records))
 
-    def script(self, sweep: Sweep, repeats: int, variable: str, lr: float, shares: Sequence[float]) -> str:
+    def script(
+        self, sweep: Sweep, repeats: int, horizon: Horizon, variable: str, lr: float, shares: Sequence[float]
+    ) -> str:
         """Write the test and the selected rate as a script; see `lr_widget.widget.script` for the arguments."""
         model, _, loss_fn, train_data = self.positional
-        given = ((model, self._optimizer, loss_fn, train_data), self.keywords, sweep, repeats)
+        given = ((model, self._optimizer, loss_fn, train_data), self._keywords(horizon), sweep, repeats)
         return script(*given, variable=variable, lr=lr, shares=shares)
+
+    def _keywords(self, horizon: Horizon) -> dict[str, Any]:
+        return {**self.keywords, **horizon.as_recorded()}
+
+
+def probe_plan(lr: float | None, max_steps: int, horizon: Horizon) -> str:
+    """Announce the probes of the *Probe* button; `lr` is the rate that they would start from, or None."""
+    larger = _A_LARGER_BUDGET * max_steps
+    rounds, more = (planned_rounds(budget, None, horizon) for budget in (max_steps, larger))
+    return words.probe_plan(lr, max_steps, rounds, larger, more[-1].num_steps, horizon)
 
 
 def _written_form(given: Any, optimizers: list[Any]) -> Any:

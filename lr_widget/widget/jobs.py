@@ -28,8 +28,11 @@ class Outcome(Protocol):
 class Job(Protocol):
     """A range test or probes, as the widget runs them."""
 
-    waiting: str  # shown instead of a suggestion during the run
     hides_suggestion: bool  # the old suggestion is not marked on a new curve
+
+    @property
+    def waiting(self) -> str:
+        """Shown instead of a suggestion during the run."""
 
     @property
     def rates(self) -> RateSetter:
@@ -121,11 +124,15 @@ class RangeTestJob:
 class ProbeJob:
     """Probes: a dot a training, and their evidence becomes the suggestion."""
 
-    waiting = words.WHILE_PROBING
     hides_suggestion = False
 
     def __init__(self, probing: Probing) -> None:
         self.probing = probing
+
+    @property
+    def waiting(self) -> str:
+        """The length and the schedule of the trainings of now."""
+        return words.while_probing(self.probing.round)
 
     @property
     def rates(self) -> RateSetter:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from ..horizon import Horizon
     from ..results import Evidence, LRRecords
     from ..schedule import Sweep
     from ..suggest import Suggestion
@@ -37,6 +38,7 @@ class Owner(Protocol):
     sweep: Sweep
     repeats: int
     rule: str
+    horizon: Horizon
     selected_lr: float | None
     suggestion: Suggestion | None
     records: LRRecords | None
@@ -48,6 +50,9 @@ class Owner(Protocol):
 
     def code(self, lr: float) -> str:
         """Return the script for *Copy code*."""
+
+    def plan(self, lr: float | None) -> str:
+        """Announce probes from a rate, in words."""
 
     def hold_trait_notifications(self) -> AbstractContextManager[None]:
         """Tell observers of changed traits when the block ends, and all of them the new values."""
@@ -65,6 +70,7 @@ class Screen:
     Args:
         owner: the widget; its result traits, `status` and `view_state` are set here and nowhere else.
         sweep: its bounds are those of the x axis at first.
+        horizon: the training that the rate is for.
         smoothing: weight of the past in the smoothed curves, in [0, 1).
         rates: sets the optimizer's rates, in the proportions before the first run.
 
@@ -75,9 +81,9 @@ class Screen:
         outputs: the cells' outputs that show the widget.
     """
 
-    def __init__(self, owner: Owner, sweep: Sweep, smoothing: float, rates: RateSetter) -> None:
+    def __init__(self, owner: Owner, sweep: Sweep, horizon: Horizon, smoothing: float, rates: RateSetter) -> None:
         self.chart = LiveChart(sweep, smoothing)
-        self.selection = Selection()
+        self.selection = Selection(horizon=horizon)
         self.rates = rates
         self.outputs = Outputs()
         self._part = f"lrw-picture-{self.chart.figure.model_id}"  # a closed figure has no id any more
@@ -162,7 +168,10 @@ class Screen:
         elif name == "selected_lr" and not (self._is_mirroring and value == selection.lr):
             selection.pick = value
             self._choose()
-        elif name in ("start_lr", "end_lr", "num_steps", "repeats"):
+        elif name in ("train_steps", "train_schedule"):
+            selection.aim(self._owner.horizon, self._owner.records, self._owner.evidence)
+            self._choose()
+        elif name in ("start_lr", "end_lr", "num_steps", "repeats", "max_probe_steps"):
             self.refresh()
 
     def refresh(self) -> None:
@@ -179,6 +188,7 @@ class Screen:
                     status=owner.status,
                     sweep=sweep,
                     repeats=owner.repeats,
+                    plan=owner.plan(self.selection.to_probe),
                     run=run,
                     shown_run=self._run,
                     selection=self.selection,
@@ -213,8 +223,9 @@ class Screen:
         self.refresh()
 
     def _result(self) -> str:
-        of_now = {"is_earlier": self.selection.is_earlier, "is_running": self._owner.runner.current is not None}
-        return words.result(self.selection.pick, self.selection.suggestion, self._failure, **of_now)
+        selection, is_running = self.selection, self._owner.runner.current is not None
+        found = (selection.pick, selection.suggestion, selection.reason)
+        return words.result(*found, self._failure, is_running=is_running)
 
     def _choose(self) -> None:
         self._mirror()

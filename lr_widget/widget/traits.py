@@ -1,4 +1,4 @@
-"""Trait types for the settings that a user may set, built on the package's checks."""
+"""The settings that a user may set, as traits of types that are built on the package's checks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from ..checks import check_count, check_rate, check_share, check_variable_name
+from ..engine import DEFAULT_MAX_STEPS, DEFAULTS
+from ..horizon import TRAIN_SCHEDULES, Horizon
+from ..schedule import MIN_STEPS, check_bounds
+from ..suggest import RULES
+from .arguments import LEAST_PROBE_BUDGET
+from .selection import DEFAULT_RULE, PROBE_RULE
 
 if TYPE_CHECKING:
     _Trait = traitlets.TraitType[Any, Any]
@@ -53,6 +59,34 @@ class Count(_Checked):
         return check_count(name, value, self.least, usual=self.default_value)
 
 
+class TrainSteps(_Checked):
+    """The length of a training in optimizer steps, or None where it was not said."""
+
+    info_text = "a whole number or None"
+
+    def __init__(self) -> None:
+        super().__init__(default_value=None, allow_none=True)
+
+    def check(self, name: str, value: Any) -> int | None:
+        """Return the number as an int."""
+        return Horizon(steps=value).steps
+
+
+class TrainSchedule(_Checked):
+    """The schedule of a training's learning rate.
+
+    Attributes:
+        values: the names that there are.
+    """
+
+    info_text = "the name of a schedule"
+    values = TRAIN_SCHEDULES
+
+    def check(self, name: str, value: Any) -> str:
+        """Return the name as plain text."""
+        return Horizon(schedule=value).schedule
+
+
 class Smoothing(_Checked):
     """The weight of the past in the running average, in [0, 1)."""
 
@@ -71,3 +105,33 @@ class VariableName(_Checked):
     def check(self, name: str, value: Any) -> str:
         """Return the name in Python's normal form."""
         return check_variable_name(value)
+
+
+class Settings(traitlets.HasTraits):
+    """The settings of the widget, two-way; `LRFinderWidget` describes them."""
+
+    start_lr = Rate(DEFAULTS["start_lr"]).tag(sync=True)
+    end_lr = Rate(DEFAULTS["end_lr"]).tag(sync=True)
+    num_steps = Count(DEFAULTS["num_steps"], least=MIN_STEPS).tag(sync=True)
+    repeats = Count(1, least=1).tag(sync=True)
+    max_probe_steps = Count(DEFAULT_MAX_STEPS, least=LEAST_PROBE_BUDGET).tag(sync=True)
+    train_steps = TrainSteps().tag(sync=True)
+    train_schedule = TrainSchedule("constant").tag(sync=True)
+    smoothing = Smoothing(0.9).tag(sync=True)
+    variable = VariableName("lr").tag(sync=True)
+    rule = traitlets.Enum([*RULES, PROBE_RULE], default_value=DEFAULT_RULE).tag(sync=True)
+    selected_lr = Rate(default_value=None, allow_none=True).tag(sync=True)
+
+    @property
+    def horizon(self) -> Horizon:
+        """The training that the rate is for."""
+        return Horizon(self.train_steps, self.train_schedule)
+
+    @traitlets.validate("start_lr", "end_lr")
+    def _check_bounds(self, proposal: Any) -> float:
+        bounds = {"start_lr": self.start_lr, "end_lr": self.end_lr, proposal["trait"].name: proposal["value"]}
+        try:
+            check_bounds(**bounds)
+        except ValueError as error:
+            raise traitlets.TraitError(str(error)) from None
+        return float(proposal["value"])

@@ -14,31 +14,31 @@ import anywidget
 import traitlets
 from ipywidgets import DOMWidget, widget_serialization
 
-from ..engine import DEFAULT_MAX_STEPS, DEFAULTS, rate_of
+from ..engine import DEFAULT_MAX_STEPS
 from ..results import Evidence, LRRecords
-from ..schedule import MIN_STEPS, Sweep, check_bounds
-from ..suggest import RULES, Suggestion
+from ..schedule import Sweep
+from ..suggest import Suggestion
 from . import words
-from .arguments import LEAST_PROBE_BUDGET, Arguments
+from .arguments import Arguments, probe_plan
 from .browser import SETTINGS, receive
 from .kernel import CellsThread, Inbox, OneWriter, Runner, current_host, put
 from .screen import Screen
-from .selection import DEFAULT_RULE, PROBE_RULE
-from .traits import Count, Rate, Smoothing, VariableName
+from .selection import PROBE_RULE
+from .traits import Settings
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .arguments import WidgetKeywords
     from .browser import Kind
-    from .jobs import Job, ProbeJob
+    from .jobs import Job, ProbeJob, RangeTestJob
 
 _STATIC = Path(__file__).parent / "static"
 if not (_STATIC / "widget.js").exists():
     raise ImportError("lr_widget's front end is not built; run `make build` in the checkout, or install the wheel")
 
 
-class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # anywidget ships no types
+class LRFinderWidget(Settings, OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # anywidget ships no types
     """A range test as a notebook widget: run it, watch the curve, take the suggested rate.
 
     Showing the widget runs nothing. A run from the button or `start` trains in a background thread and leaves the
@@ -56,9 +56,10 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         num_steps: length of the sweep.
         repeats: number of sweeps of a run, each from the same state with the data in another order.
         max_probe_steps: what the probes may cost together.
+        train_steps, train_schedule: the training that the rate is for; a change reads the records again.
         status: "idle", "running", "paused", "finished" or "failed".
         records: the records of the latest run that gave some, or None.
-        suggestion: what `rule` reads off them, or None before.
+        suggestion: what `rule` reads off them for that training, or None before.
         selected_lr: the rate that was picked on the chart or set here, else the suggested one, else None.
         evidence: what the latest probes showed, or None; the rule is then "probe".
         history: the records of all runs so far, the oldest first.
@@ -70,17 +71,6 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
 
     _esm = _STATIC / "widget.js"
     _css = _STATIC / "widget.css"
-
-    # Settings, two-way.
-    start_lr = Rate(DEFAULTS["start_lr"]).tag(sync=True)
-    end_lr = Rate(DEFAULTS["end_lr"]).tag(sync=True)
-    num_steps = Count(DEFAULTS["num_steps"], least=MIN_STEPS).tag(sync=True)
-    repeats = Count(1, least=1).tag(sync=True)
-    max_probe_steps = Count(DEFAULT_MAX_STEPS, least=LEAST_PROBE_BUDGET).tag(sync=True)
-    smoothing = Smoothing(0.9).tag(sync=True)
-    variable = VariableName("lr").tag(sync=True)
-    rule = traitlets.Enum([*RULES, PROBE_RULE], default_value=DEFAULT_RULE).tag(sync=True)
-    selected_lr = Rate(default_value=None, allow_none=True).tag(sync=True)
 
     # Results.
     records = traitlets.Instance(LRRecords, allow_none=True)
@@ -112,7 +102,7 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         self.lock = threading.RLock()  # of OneWriter, which needs it before any trait is set
         self.cells_thread = CellsThread()
         self.sweep = given.sweep
-        self._screen = Screen(self, given.sweep, smoothing, given.rates)
+        self._screen = Screen(self, given.sweep, given.horizon, smoothing, given.rates)
         self.runner: Runner[Job] = Runner(self.lock, self._screen.show, self._screen.end, Inbox(self))
         shown = {"variable": variable, "smoothing": smoothing, "max_probe_steps": max_probe_steps}
         super().__init__(figure=self._screen.chart.figure, **shown, **given.traits())
@@ -129,7 +119,7 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         Raises:
             RuntimeError: a test is running already.
         """
-        job = self._arguments.range_test(self.sweep, self.repeats)
+        job = self._range_test()
         run = self.runner.run(job)
         run.raise_error()
         return self.records if self.records is not None and run.count else job.test.records(run.reason)
@@ -142,30 +132,30 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         Raises:
             RuntimeError: a test is running already.
         """
-        self._start(self._arguments.range_test(self.sweep, self.repeats))
+        self._start(self._range_test())
 
-    def probe(self, profile: str = "constant") -> Evidence:
+    def probe(self) -> Evidence:
         """Train here and now for a short while at rates around the selected one, and return the evidence.
 
-        The cost is at most `max_probe_steps`; the outcome becomes the suggestion. See `lr_widget.probe` for `profile`
-        and what happens; interrupting the kernel keeps the trainings so far.
+        The cost is at most `max_probe_steps`; the outcome becomes the suggestion. See `lr_widget.probe` for what
+        happens; interrupting the kernel keeps the trainings so far.
 
         Raises:
             NotebookError: there is no rate to probe around yet.
             RuntimeError: a test is running already.
         """
-        job = self._probes(profile)
+        job = self._probes()
         self.runner.run(job).raise_error()
         return job.probing.evidence()
 
-    def start_probe(self, profile: str = "constant") -> None:
+    def start_probe(self) -> None:
         """Probe as `probe` does, in the background as `start` does; `evidence` has the outcome.
 
         Raises:
             NotebookError, RuntimeError: as `probe`.
         """
         with self.lock:  # read rate and records together, before a run can replace them
-            job = self._probes(profile)
+            job = self._probes()
         self._start(job)
 
     def stop(self) -> None:
@@ -232,7 +222,12 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
 
     def code(self, lr: float) -> str:
         """Return the script for *Copy code*."""
-        return self._arguments.script(self.sweep, self.repeats, self.variable, lr, self._screen.rates.shares)
+        settings = (self.sweep, self.repeats, self.horizon, self.variable)
+        return self._arguments.script(*settings, lr, self._screen.rates.shares)
+
+    def plan(self, lr: float | None) -> str:
+        """Announce probes from a rate, in words."""
+        return probe_plan(lr, self.max_probe_steps, self.horizon)
 
     def steer(self, action: str, run_id: int | None = None) -> None:
         """Stop, pause or resume the run with this id, or the one in progress; one that has ended stays as it is."""
@@ -242,13 +237,12 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
                     self.status = "running"  # a pause that follows at once is then a new one
                 self.say("info", words.STEERING[action])
 
-    def _probes(self, profile: str) -> ProbeJob:
-        return self._arguments.probes(self._rate_to_probe(), self.max_probe_steps, profile, self.records)
+    def _range_test(self) -> RangeTestJob:
+        return self._arguments.range_test(self.sweep, self.repeats, self.horizon)
 
-    def _rate_to_probe(self) -> float:
-        if self.selected_lr is None and self.records is not None:
-            return rate_of(self.records)  # the chosen rule has no rate, others may
-        return self._screen.selection.need("probe around")
+    def _probes(self) -> ProbeJob:
+        lr = self._screen.selection.need_to_probe()
+        return self._arguments.probes(lr, self.max_probe_steps, self.records, self.horizon)
 
     def _start(self, job: Job) -> None:
         if not current_host().shows_threads:
@@ -257,22 +251,13 @@ class LRFinderWidget(OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # a
         with self.lock:  # the thread cannot show anything before the start is shown
             self._screen.show(self.runner.start(job))
 
-    @traitlets.validate("start_lr", "end_lr")
-    def _check_bounds(self, proposal: Any) -> float:
-        bounds = {"start_lr": self.start_lr, "end_lr": self.end_lr, proposal["trait"].name: proposal["value"]}
-        try:
-            check_bounds(**bounds)
-        except ValueError as error:
-            raise traitlets.TraitError(str(error)) from None
-        return float(proposal["value"])
-
     @traitlets.validate("rule")
     def _check_rule(self, proposal: Any) -> str:
         if proposal["value"] == PROBE_RULE and PROBE_RULE not in self._screen.selection.suggestions:
             raise traitlets.TraitError("rule cannot be 'probe' before there were probes; call probe() first")
         return str(proposal["value"])
 
-    @traitlets.observe("start_lr", "end_lr", "num_steps", "repeats", "smoothing", "variable", "rule", "selected_lr")
+    @traitlets.observe(*SETTINGS)
     def _on_change(self, change: Any) -> None:
         if self.is_open:
             if change["name"] in ("start_lr", "end_lr", "num_steps"):  # valid together, now that observers are told

@@ -6,9 +6,12 @@ import math
 import traceback
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from ..horizon import Horizon
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..engine import Round
     from ..results import Evidence, StepRecord
     from ..schedule import Sweep
     from ..suggest import Suggestion
@@ -39,8 +42,8 @@ def pick(lr: float) -> str:
 
 
 def plain(value: float | str) -> str:
-    """Write a number as one would type it, `1e-07`, `0.01`, `10`; a name in quotes."""
-    return repr(value) if isinstance(value, str) else f"{value:g}"
+    """Write a number as one would type it, `1e-07`, `0.01`, `5,000`; a name in quotes."""
+    return repr(value) if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def progress(where: str, step: StepRecord | None, steps_left: int, steps_per_second: float | None) -> str:
@@ -156,7 +159,14 @@ def _hint(name: str) -> str:
 
 
 WHILE_RUNNING = "The suggestion comes when the test ends."
-WHILE_PROBING = "Short trainings from the same state show which rate is best. Each dot is one; a cross stopped early."
+
+
+def while_probing(current: Round) -> str:
+    """Explain the dots that are drawn, in place of the suggestion."""
+    return (
+        f"Each dot is one training from the same state, now of {_length(current)}; a diamond is one of another length, "
+        "a cross one that stopped early."
+    )
 
 
 def end_of_probes(stop_reason: str, evidence: Evidence, seconds: float) -> str:
@@ -178,14 +188,39 @@ def applied(rates: Sequence[float]) -> str:
     return f"The optimizer's learning rate is now {', '.join(dict.fromkeys(map(pick, rates)))}."
 
 
-def before_run(sweep: Sweep, repeats: int) -> str:
+def before_run(sweep: Sweep, repeats: int, horizon: Horizon) -> str:
     """Announce the steps and the rates of a run, in place of the suggestion."""
     often = "" if repeats == 1 else f"{repeats} times "
+    purpose = "" if horizon.steps is None else f" for {horizon.words}"
     return (
         f"Run trains {often}for {steps(sweep.num_steps)} while the rate grows from {plain(sweep.start_lr)} to "
         f"{plain(sweep.end_lr)}, "
-        "then puts the model back as it was and suggests a rate."
+        f"then puts the model back as it was and suggests a rate{purpose}."
     )
+
+
+def probe_plan(
+    lr: float | None, max_steps: int, rounds: Sequence[Round], larger: int, longest: int, horizon: Horizon
+) -> str:
+    """Announce probes: their budget, their lengths and schedules, and the use of more steps.
+
+    Args:
+        lr: the rate that they would start from, or None before there is one.
+        max_steps: what they may cost together.
+        rounds: the trainings that they would be.
+        larger, longest: another budget, and the length of the longest trainings that it would pay for.
+        horizon: the training that the rate is for.
+    """
+    around = "a picked or suggested rate" if lr is None else rate(lr)
+    plan = f"Up to {max_steps:,} steps around {around}: trainings of {', then of '.join(map(_length, rounds))}."
+    if horizon.steps is not None and rounds[-1].num_steps >= horizon.steps:
+        return f"{plan} The rate is for no longer ones."
+    more = f" With {larger:,} steps, they would go up to {longest:,} steps." if longest > rounds[-1].num_steps else ""
+    return plan + more
+
+
+def _length(trainings: Round) -> str:
+    return f"{trainings.num_steps:,} steps {Horizon(schedule=trainings.schedule).manner}"
 
 
 def sentence(text: str) -> str:
@@ -209,14 +244,14 @@ def earlier(reason: str) -> str:
 
 
 def result(
-    picked: float | None, suggestion: Suggestion | None, failure: Failure | None, *, is_earlier: bool, is_running: bool
+    picked: float | None, suggestion: Suggestion | None, reason: str, failure: Failure | None, *, is_running: bool
 ) -> str:
     """Say the result in a few sentences, for a page that shows the chart as a picture.
 
     Args:
         picked, suggestion: the user's own rate and the suggestion of the chosen rule, each None where there is none.
+        reason: of the suggestion, as it is shown.
         failure: the error of the latest run, or None.
-        is_earlier: the suggestion is not of the run that is shown.
         is_running: a run is in progress.
     """
     said = ["A run is in progress."] if is_running else []
@@ -226,7 +261,6 @@ def result(
         said.append(f"Picked learning rate: {pick(picked)}.")
     if suggestion is None:
         return " ".join(said) or "The range test has not been run yet."
-    reason = earlier(suggestion.reason) if is_earlier else suggestion.reason
     if suggestion.lr is None:
         return " ".join([*said, f"No rate is suggested: {reason}"])
     around = f" ({range_text(suggestion)})" if range_text(suggestion) else ""

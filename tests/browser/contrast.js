@@ -98,7 +98,13 @@
         addText(input.value === '' ? 'placeholder' : 'value', input, style.color, style);
       }
     }
-    for (const control of root.querySelectorAll('button, input[type=text]')) {
+    for (const list of root.querySelectorAll('select')) {
+      if (isSeen(list)) {
+        const style = getComputedStyle(list);
+        addText('choice', list, style.color, style);
+      }
+    }
+    for (const control of root.querySelectorAll('button, select, input[type=text]')) {
       if (isSeen(control) && !isAtRest(control)) {
         const { borderTopColor, borderTopWidth } = getComputedStyle(control);
         addShape('border', control, [borderTopWidth === '0px' ? 'transparent' : borderTopColor, 'transparent']);

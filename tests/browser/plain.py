@@ -215,7 +215,7 @@ def states() -> dict[str, dict[str, Any]]:
     widget = LRFinderWidget(model, optimizer, loss_fn, data, dataloader_options={"batch_size": 16}, end_lr=1.0)
     made = {"idle": _state(widget)}
     widget.run()
-    widget.selected_lr = 1e-2
+    widget.selected_lr, widget.train_steps = 1e-2, 5000
     made["finished"] = finished = _state(widget)
     view = finished["view_state"]
     running = view | {"can": ["stop", "pause"], "progress": {"step": 62, "total": 100, "text": "step 62 / 100"}}

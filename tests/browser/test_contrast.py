@@ -67,6 +67,8 @@ def test_the_contrast_of_known_colours(page: Page, style: str, ratio: float) -> 
         ('<svg><text y="20" style="fill: #ccc">pale</text></svg>', 'text "pale" of text'),
         ('<input type="text" value="1" style="color: #bbb; border: 1px solid black">', "value of INPUT"),
         ('<input type="text" value="1" style="color: black; border: 1px solid #ccc">', "border of INPUT"),
+        ('<select style="color: #bbb; border: 1px solid black"><option>1</option></select>', "choice of SELECT"),
+        ('<select style="color: black; border: 1px solid #ccc"><option>1</option></select>', "border of SELECT"),
         ('<button style="background: none; border: 0"></button>', "border of BUTTON"),
         ('<button disabled style="color: #ddd">Run</button>', 'text "Run" of BUTTON'),
         ('<div class="bqplot"><svg><path class="line" d="M0,0L9,9" style="stroke: #ddd"/></svg></div>', "mark of line"),

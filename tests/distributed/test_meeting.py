@@ -93,6 +93,9 @@ DIFFERENT: list[tuple[str, Any, Any]] = [
     ("accumulation_steps", 1, 2),
     ("diverge_factor", 4.0, None),
     ("repeats", 2, 1),
+    ("groups", "together", 0),
+    ("train_steps", None, 1000),
+    ("train_schedule", "constant", "cosine"),
     ("val_data", None, [(torch.ones(6, 4), torch.ones(6, 1))]),
 ]
 
@@ -132,6 +135,28 @@ def test_a_probe_does_not_meet_a_range_test(pair: Team) -> None:
     assert texts == {
         "test must be the same on every rank, got range_test on rank 0 and probe on rank 1; give every rank the same"
     }
+
+
+def differing_probes(rank: int, size: int) -> Any:
+    def test(ours: Trained) -> Any:
+        return probe(ours.model, ours.optimizer, mse, ours.data, progress=False, **{"around": 0.1, **mine})
+
+    results = []
+    for name, value in (("around", 0.2), ("max_steps", 200), ("probe_steps", 75), ("train_steps", 50)):
+        mine = {name: value} if rank else {}
+        results.append(untouched("ddp", rank, size, test)[2])
+    return results
+
+
+def test_differing_arguments_of_probes_are_refused_everywhere(pair: Team) -> None:
+    """By their own names, before the first step of a training."""
+    one, other = pair.run(differing_probes)
+    assert one == other
+    refused = "{} must be the same on every rank, got {} on rank 0 and {} on rank 1; give every rank the same"
+    assert one[0] == refused.format("around", 0.1, 0.2)
+    assert one[1] == refused.format("max_steps", 300, 200)
+    assert one[2] == refused.format("probe_steps", None, 75)
+    assert one[3].startswith("num_steps must be the same on every rank, got 75 on rank 0 and 50 on rank 1; ")
 
 
 def wrong_on_one(rank: int, size: int) -> Any:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from lr_widget import iter_range_test, probe, range_test
+from lr_widget import LRFinderWidget, iter_range_test, probe, range_test
 from lr_widget.engine.keywords import _HINTS, _NAMES_OF_OTHERS, DEFAULTS, Keywords, spelled_out
 
 GIVEN = ("model", "optimizer", "loss_fn", "train_data")
@@ -115,6 +115,10 @@ def test_repeats_are_none_of_iter_range_test() -> None:
         # transformers and accelerate
         ("gradient_accumulation_steps", "accumulation_steps"),
         ("dataloader", "train_data"),
+        ("num_training_steps", "train_steps"),
+        ("lr_scheduler_type", "train_schedule"),
+        # torch, OneCycleLR(…)
+        ("total_steps", "train_steps"),
     ],
 )
 def test_the_name_of_another_library_is_refused_with_ours(function: Any, theirs: str, ours: str) -> None:
@@ -141,7 +145,11 @@ def test_an_option_of_the_loader_is_refused_with_its_place(theirs: str) -> None:
     [
         ("smooth_f", r"the records keep the raw loss; smooth it with records.smoothed_loss\(beta=…\)"),
         ("stop_div", "give diverge_factor=None for a test that does not end"),
-        ("scheduler", r"a test steps no scheduler; .* give also_restore=\[…\]"),
+        (
+            "scheduler",
+            r"a test steps no scheduler; name the one that you will train with by train_schedule, .* also_restore=\[…\]",
+        ),
+        ("max_steps", "num_steps is the length of the test, and train_steps that of the training"),
     ],
 )
 def test_a_name_for_what_is_done_in_another_way_is_refused_with_that_way(theirs: str, remedy: str) -> None:
@@ -151,7 +159,8 @@ def test_a_name_for_what_is_done_in_another_way_is_refused_with_that_way(theirs:
 
 
 def test_no_keyword_of_ours_stands_among_the_names_of_others() -> None:
-    """A known keyword is never refused, so such an entry would be dead."""
-    known = {name for function in (range_test, probe) for name in inspect.signature(function).parameters}
-    assert not set(_HINTS) & known
-    assert set(_NAMES_OF_OTHERS) <= known
+    """A keyword that all of them know is never refused, so such an entry would be dead; all the others lead to one."""
+    callers = (range_test, probe, LRFinderWidget)
+    of_test, of_probe, of_widget = ({*inspect.signature(caller).parameters} for caller in callers)
+    assert not set(_HINTS) & of_test & of_probe & of_widget
+    assert set(_NAMES_OF_OTHERS) <= of_test | of_probe

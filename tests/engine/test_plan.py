@@ -77,6 +77,14 @@ def one_shot_context() -> Any:
         ),
         ({"start_lr": "1"}, TypeError, "start_lr must be a number, got '1' of type str"),
         ({"num_steps": 5.0}, TypeError, "num_steps must be an integer, got 5.0 of type float"),
+        ({"train_steps": 0}, ValueError, "train_steps must be at least 1, got 0; 1000 is usual"),
+        ({"train_steps": "1000"}, TypeError, "train_steps must be an integer, got '1000' of type str"),
+        ({"train_schedule": "step"}, ValueError, "train_schedule must be one of .*, got 'step'; give the one that is"),
+        (
+            {"train_schedule": torch.optim.lr_scheduler.OneCycleLR},
+            TypeError,
+            "train_schedule must be one of .*, got <class .*OneCycleLR'> of type type; give its name",
+        ),
     ],
 )
 def test_an_argument_of_a_wrong_type_gets_one_clear_sentence(

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lr_widget import iter_range_test, range_test
+from lr_widget import LRRecords, iter_range_test, range_test
 
 cross_entropy = nn.functional.cross_entropy
 
@@ -263,6 +263,21 @@ def test_repeats_differ_in_data_order_and_are_averaged() -> None:
     assert len({tuple(curve) for curve in curves}) == 3
     assert records.loss == pytest.approx(np.mean(curves, axis=0))
     assert [repeat.lr.tolist() for repeat in records.repeats] == [records.lr.tolist()] * 3
+
+
+def test_the_training_that_the_rate_is_for_is_on_record_and_changes_no_step() -> None:
+    """With repeats in each sweep; the losses are those of a test that knows of no training."""
+    session = Session()
+
+    def test(**training: Any) -> LRRecords:
+        given = (session.model, session.optimizer, cross_entropy, session.loader)
+        return range_test(*given, num_steps=10, seed=1, repeats=2, progress=False, **training)
+
+    aimed, plain = test(train_steps=5000, train_schedule="cosine"), test()
+    assert (aimed.train_steps, aimed.train_schedule) == (5000, "cosine")
+    assert [(each.train_steps, each.train_schedule) for each in aimed.repeats] == [(5000, "cosine")] * 2
+    assert (plain.train_steps, plain.train_schedule) == (None, "constant")
+    assert aimed.loss.tolist() == plain.loss.tolist()
 
 
 @pytest.mark.parametrize(

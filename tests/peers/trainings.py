@@ -32,7 +32,7 @@ class Training:
         """Run a range test and assert that it leaves no trace; with a `train_step`, the loss is that one's."""
         before = self.look()
         loss_fn = None if "train_step" in options else self.loss_fn
-        records = range_test(self.model, self.optimizer, loss_fn, self.data, progress=False, **options)
+        records: LRRecords = range_test(self.model, self.optimizer, loss_fn, self.data, progress=False, **options)
         before.assert_unchanged("after a range test")
         return records
 

@@ -6,6 +6,7 @@ import math
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import strategies as st
@@ -27,6 +28,11 @@ def ended(lr: float, end: float, start: float = 10.0) -> ProbeRun:
     return ProbeRun(lr, np.repeat([start, end], 4), "completed")
 
 
+def longer(lr: float, end: float, schedule: str = "cosine", num_steps: int = 32) -> ProbeRun:
+    """A training of a later round that got to its end: half of its losses at 10, half at the end."""
+    return ProbeRun(lr, np.repeat([10.0, end], num_steps // 2), "completed", None, num_steps, schedule)
+
+
 def falling_to(end: float) -> ProbeRun:
     """A training of 80 steps that falls from 10 at once, with a wobble."""
     return ProbeRun(0.1, np.r_[np.full(4, 10.0), end + WOBBLE[:76]], "completed")
@@ -45,6 +51,16 @@ def some_runs(draw: st.DrawFn) -> tuple[ProbeRun, ...]:
         val = draw(NUMBERS | st.sampled_from([math.nan, math.inf])) if validates and reason == "completed" else None
         runs.append(ProbeRun(10 ** (place / 4), losses, reason, val))
     return tuple(runs)
+
+
+@st.composite
+def some_rounds(draw: st.DrawFn) -> tuple[ProbeRun, ...]:
+    """One to three rounds of such trainings, longer ones in the schedule of a training."""
+    runs = draw(some_runs())
+    schedule = draw(st.sampled_from(["constant", "cosine"]))
+    for num_steps in draw(st.sampled_from([(), (32,), (32, 128)])):
+        runs += tuple(replace(run, num_steps=num_steps, schedule=schedule) for run in draw(some_runs()))
+    return runs
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lr_widget import LRRecords
-from lr_widget.results.fields import ARRAYS, checked_arrays, checked_fields
+from lr_widget.results.fields import ARRAYS, checked_arrays, checked_fields, saved_fields
 
 WRONG_ARRAYS = {
     "a rate of zero": ({"lr": [0.1, 0.0]}, r"^lr must be positive and finite, got 0\.0; leave such steps out$"),
@@ -94,6 +94,8 @@ WRONG_FIELDS = {
     "a negative bound": ({"start_lr": -1}, r"^start_lr must be a positive, finite learning rate, got -1; give"),
     "a text for a bound": ({"end_lr": "1"}, r"^end_lr must be a number, got '1' of type str; give"),
     "half a step": ({"num_steps": 2.5}, r"^num_steps must be an integer, got 2\.5 of type float"),
+    "half a training": ({"train_steps": 2.5}, r"^train_steps must be an integer, got 2\.5 of type float"),
+    "a number for a training": ({"train_schedule": 3}, r"^train_schedule must be a text, got 3 of type int$"),
     "repeats by name": ({"repeats": {}}, r"^repeats must be a list of records, got \{\} of type dict$"),
 }
 
@@ -114,6 +116,29 @@ def test_right_fields_come_back_with_arrays_for_lists() -> None:
     assert checked["loss"].size == checked["skipped"].size == 0
     assert (checked["start_lr"], checked["repeats"]) == (1.0, [3])
     assert list(checked) == ["lr", "loss", "skipped", "start_lr", "repeats"]
+
+
+def test_fields_are_saved_without_those_that_are_none_and_with_those_of_repeats() -> None:
+    """The rates of one group are named, not written twice."""
+    sweep = LRRecords([0.1], [1.0], group_lrs=[[0.1]], train_steps=30)  # type: ignore[arg-type]
+    saved = saved_fields(vars(LRRecords.from_repeats([sweep, sweep])))
+    assert saved["repeats"] == [saved_fields(vars(sweep))] * 2
+    plain = {"lr": [0.1], "loss": [1.0], "group_lrs": "lr", "train_steps": 30, "train_schedule": "constant"}
+    assert saved_fields(vars(sweep)) == plain | {"stop_reason": "completed", "schedule": "exponential", "repeats": []}
+
+
+@pytest.mark.parametrize(
+    ("group", "error", "message"),
+    [
+        (2, ValueError, r"^group must be below the number of groups, 2, got 2; count from 0$"),
+        (-1, ValueError, r"^group must be at least 0, got -1; 0 is usual$"),
+        (0.0, TypeError, r"^group must be an integer, got 0\.0 of type float; 0 is usual$"),
+    ],
+)
+def test_a_group_that_is_none_of_the_groups_is_refused(group: Any, error: type[Exception], message: str) -> None:
+    """It is an index into their rates, which the records count from 0."""
+    with pytest.raises(error, match=message):
+        LRRecords([0.1, 0.2], [2.0, 1.0], group_lrs=[[0.1, 1.0], [0.2, 1.0]], group=group)
 
 
 def test_a_negative_rate_of_a_group_is_refused() -> None:

@@ -46,10 +46,13 @@ def test_a_parquet_file_without_pyarrow_is_not_called_broken(tmp_path: Path, mon
 
 def test_json_keeps_the_sweep_and_the_repeats_as_well(tmp_path: Path) -> None:
     """A table has no place for them."""
-    both = LRRecords.from_repeats([make_records(start_lr=1e-6, end_lr=1.0), make_records(schedule="linear")])
+    training = {"train_steps": 5000, "train_schedule": "cosine"}
+    sweeps = [make_records(start_lr=1e-6, end_lr=1.0, **training), make_records(schedule="linear")]
+    both = LRRecords.from_repeats(sweeps)
     both.save(tmp_path / "curve.json")
     loaded = LRRecords.load(tmp_path / "curve.json")
     assert (loaded.stop_reason, loaded.start_lr, loaded.end_lr, loaded.num_steps) == ("diverged", 1e-6, 1.0, 61)
+    assert (loaded.train_steps, loaded.train_schedule, loaded.repeats[1].train_steps) == (5000, "cosine", None)
     assert [repeat.schedule for repeat in loaded.repeats] == ["exponential", "linear"]
 
 
@@ -271,6 +274,7 @@ def test_files_of_the_version_before_are_still_read(tmp_path: Path) -> None:
     )
     loaded = LRRecords.load(tmp_path / "old.json")
     assert (loaded.lr.tolist(), loaded.group_lrs.tolist(), loaded.num_steps) == ([0.1], [[0.1]], 5)
+    assert (loaded.train_steps, loaded.train_schedule) == (None, "constant")
 
 
 @pytest.mark.parametrize("suffix", [".json", ".parquet"])

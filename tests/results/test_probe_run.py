@@ -7,7 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from lr_widget.results.probe_run import ProbeRun, best_of, fallen, is_behind, is_clearly_worse, lost, second_half
+from lr_widget.results.probe_run import (
+    ProbeRun,
+    best_of,
+    fallen,
+    is_behind,
+    is_clearly_worse,
+    lost,
+    second_half,
+)
 
 from .helpers import ended, falling_to
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
+from enum import Enum
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from lr_widget import LRRecords, StepRecord
+from lr_widget.suggest.horizon import SLOPE
 
 from .helpers import make_records
 
@@ -108,6 +112,80 @@ def test_a_suggestion_of_a_loss_that_is_not_there_is_refused() -> None:
         make_records().suggest(of="val_loss")
     with pytest.raises(ValueError, match='of must be "loss" or "val_loss", got \'accuracy\''):
         make_records().suggestions(of="accuracy")
+
+
+def test_a_suggestion_is_for_the_training_that_is_asked_for_or_that_of_the_records() -> None:
+    """What is asked for goes before what the records say, each by itself; other rules give what they give."""
+    plain = make_records(num_steps=100)
+    aimed = replace(plain, train_steps=10_000, train_schedule="cosine")
+    assert aimed.suggest() == plain.suggest(train_steps=10_000, train_schedule="cosine")
+    assert aimed.suggest(train_steps=1000) == plain.suggest(train_steps=1000, train_schedule="cosine")
+    assert aimed.suggest(train_schedule="constant") == plain.suggest(train_steps=10_000)
+    rates = [float(plain.suggest(train_steps=steps)) for steps in (100, 1000, 10_000)]
+    assert rates[0] == float(plain.suggest())
+    assert rates[1:] == pytest.approx([rates[0] * 10**-SLOPE, rates[0] * 100**-SLOPE])
+    assert aimed.suggestions(train_steps=1000)["auto"] == aimed.suggest(train_steps=1000)
+    found, before = aimed.suggestions(), plain.suggestions()
+    assert [rule for rule in found if found[rule] != before[rule]] == ["auto"]
+
+
+def test_records_have_the_training_in_plain_numbers_and_texts() -> None:
+    """NumPy's counts and the names in enums of other libraries are saved as well."""
+    schedule = Enum("SchedulerType", {"COSINE": "cosine"}, type=str).COSINE
+    records = LRRecords.from_steps([], stop_reason="stopped", train_steps=np.int64(30), train_schedule=schedule)  # type: ignore[arg-type]
+    assert (records.train_steps, records.train_schedule) == (30, "cosine")
+    assert (type(records.train_steps), type(records.train_schedule)) == (int, str)
+
+
+def test_a_suggestion_on_validation_is_for_the_training_as_well() -> None:
+    """It moves as far as that on the training loss."""
+    records = falls_at(-3)
+    rates = [float(records.suggest(of="val_loss", train_steps=steps)) for steps in (61, 610)]
+    assert rates[1] == pytest.approx(rates[0] * 10**-SLOPE)
+
+
+def test_the_length_of_the_test_is_the_one_asked_for_or_at_least_the_steps_taken() -> None:
+    """A test of 100 steps that explodes in step 61 has had the rates of 100; a table from elsewhere has its rows."""
+    for num_steps, length in ((100, 100), (None, 61), (7, 61)):
+        reason = make_records(num_steps=num_steps).suggest().reason
+        assert f"the suggestion holds for about {length} steps at a constant rate" in reason
+
+
+@pytest.mark.parametrize(
+    ("training", "error", "message"),
+    [
+        ({"train_steps": 0}, ValueError, "train_steps must be at least 1, got 0"),
+        ({"train_steps": 2.5}, TypeError, "train_steps must be an integer, got 2.5"),
+        ({"train_schedule": ""}, ValueError, "train_schedule must be one of .*, got ''; give the one"),
+        ({"train_schedule": 3}, TypeError, "train_schedule must be one of .*, got 3 of type int; give its name"),
+    ],
+)
+def test_no_training_is_refused_by_records_and_their_suggestions(
+    training: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """When they are made or asked, by whatever rule."""
+    with pytest.raises(error, match=message):
+        make_records(**training)
+    with pytest.raises(error, match=message):
+        make_records().suggest("steepest", **training)
+    with pytest.raises(error, match=message):
+        make_records().suggestions(**training)
+
+
+def test_with_repeats_every_sweep_answers_for_the_training() -> None:
+    """The rates that the reason names are lowered like the rate of their mean, and the range holds them."""
+    sweeps = [replace(falls_at(at), num_steps=61, train_steps=6100) for at in (-3.2, -3.0, -2.8)]
+    single = [float(sweep.suggest()) for sweep in sweeps]
+    assert single == pytest.approx([float(falls_at(at).suggest()) * 100**-SLOPE for at in (-3.2, -3.0, -2.8)])
+    joined = LRRecords.from_repeats(sweeps)
+    assert joined.train_steps == 6100
+    found = joined.suggest()
+    assert found.reason.endswith(f" The 3 sweeps by themselves give {min(single):.1e} … {max(single):.1e}.")
+    assert found.low is not None
+    assert found.low <= min(single) < max(single) <= found.high  # type: ignore[operator]
+    beyond = joined.suggest(train_steps=10**6)
+    assert (beyond.lr, beyond.low) == (None, None)
+    assert beyond.reason.endswith("; probe, or take a test of at least 3,165 steps.")
 
 
 def test_with_repeats_a_suggestion_says_how_far_they_agree() -> None:

@@ -267,3 +267,106 @@ def test_a_rate_that_its_tensor_cannot_hold_is_refused(rate: float, held: str) -
     set_rate = RateSetter([torch.optim.SGD(one_weight().parameters(), lr=torch.tensor(0.1, dtype=torch.float16))])
     with pytest.raises(ValueError, match=rf"a torch.float16 tensor, in which .* becomes {held}; give it a float32"):
         set_rate(rate)
+
+
+# --- one group alone -------------------------------------------------------------------------------------------------
+
+
+def three_groups() -> list[torch.optim.Optimizer]:
+    """Two groups of SGD at 0.4 and 0.1, and one of Adam whose rate is a tensor of 0.75."""
+    first = nn.Linear(2, 1)
+    return [
+        torch.optim.SGD([{"params": first.weight, "lr": 0.4}, {"params": first.bias, "lr": 0.1}]),
+        torch.optim.Adam(one_weight().parameters(), lr=torch.tensor(0.75)),
+    ]
+
+
+def rates_in(optimizers: list[torch.optim.Optimizer]) -> list[float]:
+    return [float(group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
+
+
+@pytest.mark.parametrize(
+    ("group", "rates"), [(0, (3.0, 0.1, 0.75)), (1, (0.4, 3.0, 0.75)), (2, (0.4, 0.1, 3.0))], ids=["0", "1", "2"]
+)
+def test_one_group_alone_gets_the_rate_and_the_others_are_held(group: int, rates: tuple[float, ...]) -> None:
+    """Over all optimizers, tensor rates included; a rate that somebody else has set in between is overruled."""
+    optimizers = three_groups()
+    tensor = optimizers[1].param_groups[0]["lr"]
+    set_rate = RateSetter(optimizers, groups=group)
+    assert (set_rate.group, set_rate.leader) == (group, group)
+    for each in (each for optimizer in optimizers for each in optimizer.param_groups):
+        each["lr"] = each["lr"] * 7
+    optimizers[1].param_groups[0]["lr"] = tensor
+    assert set_rate(3.0) == rates == tuple(rates_in(optimizers))
+    assert optimizers[1].param_groups[0]["lr"] is tensor
+
+
+def test_each_group_has_a_setter_of_its_own() -> None:
+    """In the order of the optimizers, whatever the first setter is for."""
+    for groups in ("together", 1):
+        setters = RateSetter(three_groups(), groups=groups).of_each_group()
+        assert [setter(3.0) for setter in setters] == [(3.0, 0.1, 0.75), (0.4, 3.0, 0.75), (0.4, 0.1, 3.0)]
+        assert [setter.group for setter in setters] == [0, 1, 2]
+
+
+def test_rates_found_for_other_groups_can_be_held() -> None:
+    """Those that are given take the place of the groups' own; the swept group's does not count."""
+    second = RateSetter(three_groups(), groups=1)
+    assert second.holding({0: 0.03})(3.0) == (0.03, 3.0, 0.75)
+    assert second.holding({2: 0.5, 1: 9.0}).holding({0: 0.03})(3.0) == (0.03, 3.0, 0.75)
+    assert second.holding({}).shares == second.shares == (0.0, 1.0, 0.0)
+
+
+def test_groups_at_a_rate_of_0_are_held_there_unless_a_warm_up_has_left_them() -> None:
+    """A warm-up leaves all rates of an optimizer at 0, and its `initial_lr` counts; one rate of 0 is a frozen group."""
+    warm = nn.Linear(2, 1)
+    warming = torch.optim.SGD([{"params": warm.weight, "lr": 0.2}, {"params": warm.bias, "lr": 0.1}])
+    torch.optim.lr_scheduler.LambdaLR(warming, lambda epoch: 0.0)
+    cold = nn.Linear(2, 1)
+    thawing = torch.optim.SGD([{"params": cold.weight, "lr": 0.2}, {"params": cold.bias, "lr": 0.1}])
+    torch.optim.lr_scheduler.LambdaLR(thawing, [lambda epoch: 0.0, lambda epoch: 1.0])
+    assert rates_in([warming, thawing]) == [0.0, 0.0, 0.0, 0.1]
+    assert RateSetter([warming, thawing], groups=3)(3.0) == (0.2, 0.1, 0.0, 3.0)
+    by_hand = torch.optim.SGD([{"params": cold.weight, "lr": 0.0}, {"params": cold.bias, "lr": 0.0}], lr=0.1)
+    assert RateSetter([by_hand], groups=1)(3.0) == (0.0, 3.0)
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), -0.1])
+def test_a_rate_that_no_record_takes_is_not_held(rate: float) -> None:
+    """It is refused before the test, not by the records at its end; the swept group's own rate does not matter."""
+    optimizers = three_groups()
+    optimizers[0].param_groups[1]["lr"] = rate
+    with pytest.raises(ValueError, match=rf"^the rate of param group 1, which is held, must be finite .* got {rate};"):
+        RateSetter(optimizers, groups=0)
+    assert RateSetter(optimizers, groups=1)(3.0) == (0.4, 3.0, 0.75)
+
+
+@pytest.mark.parametrize(
+    ("groups", "error", "shown"),
+    [
+        (3, ValueError, "3"),
+        (-1, ValueError, "-1"),
+        ("all", ValueError, "'all'"),
+        (1.0, TypeError, r"1\.0"),
+        (True, TypeError, "True"),
+        (None, TypeError, "None"),
+    ],
+)
+def test_an_unknown_group_is_refused(groups: Any, error: type[Exception], shown: str) -> None:
+    """The error says how many groups there are, and all that `groups` takes."""
+    rule = 'groups must be "together", "each" or the index of one of the 3 param groups, counted from 0'
+    with pytest.raises(error, match=rf"^{rule}, got {shown}$"):
+        RateSetter(three_groups(), groups=groups)
+
+
+def test_a_group_with_nothing_to_train_is_not_swept() -> None:
+    """Its curve would show how the others learn; with all groups together it does no harm."""
+    model = nn.Linear(2, 1)
+    model.weight.requires_grad_(requires_grad=False)
+    optimizer = torch.optim.SGD([{"params": model.weight, "lr": 0.2}, {"params": model.bias, "lr": 0.1}])
+    with pytest.raises(
+        ValueError, match=r"^param group 0 must have a parameter that requires grad, .*; give groups the"
+    ):
+        RateSetter([optimizer], groups=0)
+    assert RateSetter([optimizer])(3.0) == (3.0, 1.5)
+    assert RateSetter([optimizer], groups=1)(0.7) == (3.0, 0.7)

@@ -50,7 +50,7 @@ def test_probing_from_the_browser_and_stopping_it(make_widget: Make, training: T
     click(widget, "probe")
     wait_until(lambda: training.calls == calls + 26)
     assert widget.status == "running"
-    assert widget.view_state["suggestion"]["reason"].startswith("Short trainings from the same state")
+    assert widget.view_state["suggestion"]["reason"].startswith("Each dot is one training from the same state")
     click(widget, "stop", run_id=widget.view_state["run_id"])
     training.may_step.release(1000)
     assert widget.wait(20)

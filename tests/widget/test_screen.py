@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from lr_widget import LRRecords, StepRecord
+from lr_widget.horizon import Horizon
 from lr_widget.schedule import Sweep
 from lr_widget.widget.kernel import Run
 from lr_widget.widget.screen import Screen
@@ -85,13 +86,15 @@ def owner() -> SimpleNamespace:
         hold_trait_notifications=nullcontext,
         holding_errors=no_errors,
         code=lambda lr: f"lr = {lr}",
+        plan=lambda lr: f"Around {lr}.",
+        horizon=Horizon(),
     )
 
 
 @pytest.fixture
 def screen(owner: SimpleNamespace) -> Iterator[Screen]:
     """A screen on that owner."""
-    screen = Screen(owner, owner.sweep, 0.9, "the rates before any run")
+    screen = Screen(owner, owner.sweep, owner.horizon, 0.9, "the rates before any run")
     yield screen
     screen.chart.close()
 
@@ -156,7 +159,6 @@ def test_another_variable_makes_only_the_script_anew(make_widget: Make, monkeypa
     assert {name: part for name, part in widget.view_state.items() if name != "code"} == {
         name: part for name, part in before.items() if name != "code"
     }
-    widget.max_probe_steps = 80  # nor on this one
 
 
 @pytest.mark.parametrize("trait", ["records", "suggestion", "selected_lr", "status", "view_state"])

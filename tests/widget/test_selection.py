@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
 
-from lr_widget import Evidence, LRRecords, ProbeRun, Suggestion
+import numpy as np
+import pytest
+
+from lr_widget import Evidence, LRRecords, NotebookError, ProbeRun, Suggestion
+from lr_widget.horizon import Horizon
 from lr_widget.widget.selection import Selection
 
 from .helpers import Make, click
@@ -101,13 +105,96 @@ def test_probes_after_a_failed_test_are_of_now_and_the_other_rules_are_not() -> 
     """Their suggestions stay those of the earlier test."""
     selection = Selection()
     selection.begin()
-    assert not selection.is_earlier
+    assert selection.reason == ""
     selection.take_records(records(1e-2))
     selection.begin()
-    assert selection.is_earlier
+    assert selection.reason.startswith("This is the suggestion of an earlier run. ")
     assert selection.take_evidence(evidence(1.0, 2.0))
-    assert (selection.rule, selection.is_earlier) == ("probe", False)
+    assert (selection.rule, selection.reason) == ("probe", selection.suggestion.reason)
     selection.rule = "auto"
-    assert selection.is_earlier
+    assert selection.reason.startswith("This is the suggestion of an earlier run. ")
     selection.take_records(records(1e-2))
-    assert not selection.is_earlier
+    assert selection.reason == selection.suggestion.reason
+
+
+def test_another_training_reads_the_records_again() -> None:
+    """All rules as the records give them for it; a longer constant training lowers the rate, a pick stays."""
+    found, selection = records(1e-2), Selection(horizon=Horizon(5000))
+    selection.take_records(found)
+    assert selection.suggestions == found.suggestions(train_steps=5000)
+    selection.pick = 5e-3
+    short = selection.suggestions["auto"].lr
+    selection.aim(Horizon(20_000, "constant"), found, None)
+    assert selection.suggestions == found.suggestions(train_steps=20_000)
+    assert selection.suggestions["auto"].lr < short
+    assert selection.pick == 5e-3
+    selection.aim(Horizon(), found, None)
+    assert selection.suggestions == found.suggestions()
+
+
+def test_the_training_on_record_does_not_count_where_another_one_is_set() -> None:
+    """The records may be of a run before the length was taken back."""
+    found, selection = replace(records(1e-2), train_steps=5000, train_schedule="cosine"), Selection()
+    selection.take_records(found)
+    assert selection.suggestions == records(1e-2).suggestions()
+
+
+def test_another_training_reads_the_evidence_of_probes_again() -> None:
+    """As the evidence gives it for that training, behind the other rules; also where there was no range test."""
+    found, probed = records(1e-2), evidence(1.0, 2.0)
+    for latest in (found, None):
+        selection = Selection()
+        if latest is not None:
+            selection.take_records(latest)
+        assert selection.take_evidence(probed)
+        assert selection.suggestion == probed.suggestion
+        selection.aim(Horizon(500), latest, probed)
+        assert selection.suggestion == probed.suggest(train_steps=500)
+        assert list(selection.suggestions)[-1] == "probe"
+        assert selection.lr < probed.suggestion.lr
+
+
+def test_evidence_is_read_for_the_training_that_is_set_when_it_comes() -> None:
+    """The length may have been set, or taken back, since the probes began."""
+    selection = Selection(horizon=Horizon(500))
+    assert selection.take_evidence(evidence(1.0, 2.0))
+    assert selection.suggestion == evidence(1.0, 2.0).suggest(train_steps=500)
+    selection = Selection()
+    assert selection.take_evidence(replace(evidence(1.0, 2.0), horizon=Horizon(500)))
+    assert selection.suggestion == evidence(1.0, 2.0).suggestion
+
+
+@pytest.mark.parametrize("steps", [5000, 10**9])
+def test_probes_start_from_the_rate_for_a_short_training(steps: int) -> None:
+    """They are short, too: not from one that is lowered for a long training, or not there for too long a one."""
+    found, probed, selection = records(1e-2), evidence(1.0, 2.0), Selection(horizon=Horizon(steps))
+    with pytest.raises(NotebookError, match="no rate to probe around yet"):
+        selection.need_to_probe()
+    selection.take_records(replace(found, train_steps=steps))
+    assert selection.lr is None or selection.lr < found.suggest().lr
+    assert selection.need_to_probe() == found.suggest().lr
+    selection.rule = "steepest"
+    assert selection.need_to_probe() == selection.lr
+    assert selection.take_evidence(replace(probed, horizon=Horizon(steps)))
+    assert selection.need_to_probe() == probed.suggestion.lr
+    selection.pick = 5e-3
+    assert selection.need_to_probe() == 5e-3
+
+
+def test_probes_that_found_nothing_can_be_repeated_around_the_rate_of_the_curve() -> None:
+    """Their own rule has none."""
+    selection = Selection()
+    selection.take_records(records(1e-2))
+    assert selection.take_evidence(evidence(np.nan))
+    assert (selection.rule, selection.lr) == ("probe", None)
+    assert selection.need_to_probe() == records(1e-2).suggest().lr
+
+
+def test_a_curve_without_any_rate_gives_no_start_for_probes() -> None:
+    """Nor does that of the curve before it count."""
+    selection = Selection(horizon=Horizon(10**9))
+    selection.take_records(records(1e-2))
+    assert selection.to_probe is not None
+    selection.take_records(LRRecords([1e-3, 1e-2], [2.0, 3.0]))
+    assert [found.lr for found in selection.suggestions.values() if found.lr is not None] == []
+    assert selection.to_probe is None

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from lr_widget import StepRecord, Suggestion
+from lr_widget.engine import Round
+from lr_widget.horizon import TRAIN_SCHEDULES, Horizon
 from lr_widget.schedule import Sweep
 from lr_widget.widget import words
 
@@ -76,6 +81,38 @@ def test_the_places_of_repeats_and_probes() -> None:
     assert words.probe_place(4, 70, 300) == "probe 4 · step 70 of at most 300"
 
 
+def test_the_dots_of_probes_are_explained_with_their_length_and_schedule() -> None:
+    """While they are drawn."""
+    assert words.while_probing(Round(75, "one_cycle", 300)) == (
+        "Each dot is one training from the same state, now of 75 steps in one cycle; a diamond is one of another "
+        "length, a cross one that stopped early."
+    )
+
+
+FIRST, SECOND = Round(75, "constant", 300), Round(300, "cosine", 900)
+
+
+@pytest.mark.parametrize(
+    ("lr", "rounds", "longest", "steps", "plan"),
+    [
+        (3.2e-3, [FIRST], 300, 5000, "around 3.2e-03: trainings of 75 steps at a constant rate. "
+         "With 4,800 steps, they would go up to 300 steps."),
+        (None, [FIRST, SECOND], 1100, None, "around a picked or suggested rate: trainings of 75 steps at a constant "
+         "rate, then of 300 steps with a cosine schedule. With 4,800 steps, they would go up to 1,100 steps."),
+        (3.2e-3, [FIRST, SECOND], 300, 400, "around 3.2e-03: trainings of 75 steps at a constant rate, then of 300 "
+         "steps with a cosine schedule."),
+        (3.2e-3, [FIRST], 75, 75, "around 3.2e-03: trainings of 75 steps at a constant rate. The rate is for no longer "
+         "ones."),
+    ],
+)  # fmt: skip
+def test_the_plan_of_probes_has_their_budget_their_lengths_and_the_use_of_more(
+    lr: float | None, rounds: list[Round], longest: int, steps: int | None, plan: str
+) -> None:
+    """Before they start, also where there is no rate yet; nothing is promised that a larger budget would not bring."""
+    text = words.probe_plan(lr, 1200, rounds, 4800, longest, Horizon(steps))
+    assert text == f"Up to 1,200 steps {plan}"
+
+
 def test_the_rates_of_equal_groups_are_said_once() -> None:
     """Different ones are all said, in the order of the groups."""
     assert words.applied([0.5, 0.5]) == "The optimizer's learning rate is now 5.0e-01."
@@ -112,3 +149,16 @@ def test_the_summary_tells_a_pick_from_a_suggestion(lr: float | None, suggestion
     """Both stand behind the settings of the test."""
     text = words.summary(Sweep(1e-7, 10.0, 100), 3, "idle", lr, suggestion)
     assert text == f"LRFinderWidget(learning-rate range test, 1e-07 to 10 in 100 steps 3 times, {end}"
+
+
+def test_the_browser_has_the_same_words_for_the_schedules() -> None:
+    """Its list of schedules reads as the suggestion's reason does."""
+    source = (Path(__file__).parents[2] / "js" / "src" / "template.ts").read_text(encoding="utf-8")
+    listed = re.findall(r'^  (\w+): "((?:at|in|with) [^"]+)",$', source, flags=re.MULTILINE)
+    assert listed == [(name, Horizon(schedule=name).words.removeprefix("a training ")) for name in TRAIN_SCHEDULES]
+
+
+@pytest.mark.parametrize(("value", "text"), [(1e-07, "1e-07"), (10.0, "10"), (5000, "5,000"), ("lr", "'lr'")])
+def test_values_are_written_as_one_would_type_them(value: float | str, text: str) -> None:
+    """A rate as a float, a count with its thousands apart, a name in quotes."""
+    assert words.plain(value) == text

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from ...checks import shown
+from ..traits import Settings
 
 if TYPE_CHECKING:
     from ..chart import Margins
     from ..words import Failure
 
 CommandName = Literal["start", "stop", "pause", "resume", "set", "probe", "copy", "apply", "draw"]
-Setting = Literal[
-    "start_lr", "end_lr", "num_steps", "repeats", "max_probe_steps", "smoothing", "variable", "rule", "selected_lr"
-]
 Possible = Literal["start", "stop", "pause", "resume", "set", "probe", "copy", "apply", "code", "clear"]
 Kind = Literal["info", "good", "warning", "error"]
 
 COMMANDS: tuple[str, ...] = get_args(CommandName)
-SETTINGS: tuple[str, ...] = get_args(Setting)  # the traits that a browser may set
+SETTINGS = tuple(Settings.class_own_traits())  # the traits that a browser may set
 
 # How a number is typed, for the message about a text that is none.
-_EXAMPLES = {"num_steps": "100", "repeats": "1", "max_probe_steps": "300", "smoothing": "0.9"}
-_COUNTS = ("num_steps", "repeats", "max_probe_steps")
-_TEXTS = ("variable", "rule")
+_EXAMPLES = {"num_steps": "100", "repeats": "1", "max_probe_steps": "300", "train_steps": "5,000", "smoothing": "0.9"}
+_COUNTS = ("num_steps", "repeats", "max_probe_steps", "train_steps")
+_TEXTS = ("variable", "rule", "train_schedule")
+_MAY_BE_EMPTY = ("selected_lr", "train_steps")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}([,.'\u2019_\s])\d{3}(\1\d{3})*")
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ def parse(content: Any) -> Command:
 
 
 def read_value(name: str, value: object) -> object:
-    """Parse a typed text as the setting's number; an empty text for the pick means none.
+    """Parse a typed text as the setting's number; an empty text for the pick or the length of a training means none.
+
+    A count may have its thousands apart, as in 5,000 and 5.000; in any other number, comma and point are the same.
 
     Raises:
         ValueError: the text is no number, or no whole one where the setting is a count.
@@ -80,13 +83,15 @@ def read_value(name: str, value: object) -> object:
         text = value.strip()
         if name in _TEXTS:
             return text
-        if name == "selected_lr" and not text:
+        if name in _MAY_BE_EMPTY and not text:
             return None
+        is_count = name in _COUNTS
+        if is_count and (groups := _THOUSANDS.fullmatch(text)):
+            text = text.replace(groups[1], "")
         try:
             number = float(text.replace(",", "."))
         except ValueError:
             number = math.nan
-        is_count = name in _COUNTS
         if math.isnan(number) or (is_count and not number.is_integer()):
             kind, example = "a whole number" if is_count else "a number", _EXAMPLES.get(name, "3e-4")
             raise ValueError(f"{name} must be {kind}, got {shown(value)}; type one like {example}")
@@ -136,6 +141,7 @@ class View(TypedDict):
     note: Note
     progress: Progress
     suggestion: Suggested
+    plan: str
     rules: list[Rule]
     selected: str
     is_picked: bool

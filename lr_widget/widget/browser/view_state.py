@@ -24,6 +24,7 @@ def make_view(
     status: str,
     sweep: Sweep,
     repeats: int,
+    plan: str,
     run: Run[Job] | None,
     shown_run: Run[Job] | None,
     selection: Selection,
@@ -38,6 +39,7 @@ def make_view(
     Args:
         status: of the widget.
         sweep, repeats: the settings of the next test.
+        plan: of the next probes, in words.
         run: the run in progress, or None.
         shown_run: the run whose curve or probes are shown, or None before the first.
         selection: the suggestions, the rule and the pick.
@@ -53,6 +55,7 @@ def make_view(
         "note": note,
         "progress": _progress(shown_run, sweep.num_steps * repeats),
         "suggestion": _suggestion(run, selection, sweep, repeats),
+        "plan": plan,
         "rules": _rules(selection.suggestions),
         "selected": selection.text,
         "is_picked": selection.pick is not None,
@@ -70,8 +73,10 @@ def _possible(status: str, run: Run[Job] | None, selection: Selection) -> list[m
             return []
         return ["stop", "resume" if status == "paused" else "pause"]
     can: list[messages.Possible] = ["start", "set"]
+    if selection.to_probe is not None:
+        can.append("probe")
     if selection.lr is not None:
-        can += ["probe", "copy", "apply", "code"]
+        can += ["copy", "apply", "code"]
     if selection.pick is not None:
         can.append("clear")
     return can
@@ -92,10 +97,9 @@ def _suggestion(run: Run[Job] | None, selection: Selection, sweep: Sweep, repeat
         return {"lr": "", "range": "", "reason": run.job.waiting}
     suggested = selection.suggestion
     if suggested is None:
-        return {"lr": "", "range": "", "reason": words.before_run(sweep, repeats)}
+        return {"lr": "", "range": "", "reason": words.before_run(sweep, repeats, selection.horizon)}
     lr = "" if suggested.lr is None else words.rate(suggested.lr)
-    reason = words.earlier(suggested.reason) if selection.is_earlier else suggested.reason
-    return {"lr": lr, "range": words.range_text(suggested) if lr else "", "reason": reason}
+    return {"lr": lr, "range": words.range_text(suggested) if lr else "", "reason": selection.reason}
 
 
 def _rules(suggestions: Mapping[str, Suggestion]) -> list[messages.Rule]:

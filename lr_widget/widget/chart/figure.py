@@ -53,6 +53,7 @@ class Chart:
         self._smoothed = self._line(look.LOSS_COLOR, 2.6, 1.0)
         self._range = self._area(look.SUGGESTION_COLOR, 0.13, fill="bottom", y_scale=self._unit)
         self._probes_cut = self._dots(look.EARLIER_COLOR, "cross")
+        self._probes_aside = self._dots(look.EARLIER_COLOR, "diamond")
         self._probes = self._dots(look.PROBE_COLOR, "circle")
         scales = {"x": self._x, "y": self._unit}
         self._suggestion = _Marker(scales, "suggested", words.rate, look.SUGGESTION_COLOR, "dashed", label_height=0.95)
@@ -69,6 +70,7 @@ class Chart:
                 self._raw,
                 self._smoothed,
                 self._probes_cut,
+                self._probes_aside,
                 self._probes,
                 *self._suggestion.marks,
                 *self._pick.marks,
@@ -180,8 +182,12 @@ class Chart:
         )
 
     def _show_probes(self, probes: Sequence[Probe], limits: tuple[float, float]) -> None:
-        for mark, are_complete in ((self._probes, True), (self._probes_cut, False)):
-            shown = [probe for probe in probes if probe.is_complete is are_complete]
+        complete = [probe for probe in probes if probe.is_complete]
+        for mark, shown in (
+            (self._probes, [probe for probe in complete if probe.is_compared]),
+            (self._probes_aside, [probe for probe in complete if not probe.is_compared]),
+            (self._probes_cut, [probe for probe in probes if not probe.is_complete]),
+        ):
             with mark.hold_sync():
                 mark.x = np.array([probe.lr for probe in shown], dtype=float)
                 # A loss beyond the axis stands at its edge.

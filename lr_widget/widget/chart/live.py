@@ -72,8 +72,9 @@ class LiveChart:
 
     def probe(self, evidence: Evidence) -> None:
         """Draw each probe at its end, or where it stopped."""
+        compared = {id(run) for run in evidence.compared}
         self._probes = [
-            Probe(run.lr, run.end_loss, is_complete=True)
+            Probe(run.lr, run.end_loss, is_complete=True, is_compared=id(run) in compared)
             if math.isfinite(run.end_loss)
             else Probe(run.lr, float(second_half(run.loss).mean()), is_complete=False)
             for run in evidence.runs

@@ -154,6 +154,8 @@ def _stroke(style: tuple[str, float, float]) -> str:
 def _dot(axes: _Axes, probe: Probe) -> str:
     low, high = axes.limits
     x, y = axes.x(probe.lr), axes.y(min(max(probe.loss, low), high))
+    if probe.is_complete and not probe.is_compared:
+        return f"<path d='M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5Z' fill='{look.EARLIER_COLOR}'/>"
     if probe.is_complete:
         return f"<circle cx='{x:.1f}' cy='{y:.1f}' r='4.5' fill='{look.PROBE_COLOR}'/>"
     return f"<path d='M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8' stroke='{look.EARLIER_COLOR}' stroke-width='2'/>"

@@ -21,11 +21,17 @@ _PROBE_ROOM = 0.04  # below the lowest probe, whose dot has a size, as a share o
 
 
 class Probe(NamedTuple):
-    """A dot for a short training: its rate, and its loss at the end or where it stopped."""
+    """A dot for a short training: its rate, and its loss at the end or where it stopped.
+
+    Attributes:
+        is_complete: it got to its end.
+        is_compared: it is of the length whose trainings give the suggestion.
+    """
 
     lr: float
     loss: float
     is_complete: bool
+    is_compared: bool = True
 
 
 def loss_limits(curves: Sequence[tuple[Array, Array]], probes: Sequence[Probe]) -> tuple[float, float] | None:

@@ -42,10 +42,10 @@ def rebuild(tasks: list[Task]) -> None:
         print(f"{task.name}: {time.perf_counter() - begin:.0f} s", flush=True)
 
 
-def sweeps(task: Task, num_steps: int) -> np.ndarray:
+def sweeps(task: Task, num_steps: int, seeds: int = SWEEP_SEEDS) -> np.ndarray:
     """Return the raw losses of range tests from 1e-7 to 10, one row a seed, NaN after the end."""
-    losses = np.full((SWEEP_SEEDS, num_steps), np.nan)
-    for seed in range(SWEEP_SEEDS):
+    losses = np.full((seeds, num_steps), np.nan)
+    for seed in range(seeds):
         model, optimizer, batches = task.start(seed)
         records = range_test(
             model, optimizer, None, batches, train_step=task.step_loss, num_steps=num_steps, progress=False

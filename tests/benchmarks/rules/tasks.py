@@ -59,13 +59,15 @@ class Batches:
     def __init__(self, tensors: Batch, size: int, seed: int) -> None:
         self.tensors, self.size, self.seed = tensors, size, seed
 
-    def __iter__(self) -> Iterator[Batch]:
+    def indices(self) -> Iterator[Tensor]:
+        """Yield the places of the examples of each batch."""
         generator = torch.Generator().manual_seed(self.seed)
         while True:
             order = torch.randperm(len(self.tensors[0]), generator=generator)
-            for at in range(0, len(order) - self.size + 1, self.size):
-                chosen = order[at : at + self.size]
-                yield tuple(t[chosen] for t in self.tensors)
+            yield from order[: len(order) // self.size * self.size].view(-1, self.size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (tuple(tensor[chosen] for tensor in self.tensors) for chosen in self.indices())
 
 
 def tasks() -> list[Task]:

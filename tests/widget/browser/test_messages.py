@@ -17,7 +17,7 @@ JSON = st.recursive(
     lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3),
     max_leaves=8,
 )
-COUNTS = ("num_steps", "repeats", "max_probe_steps")
+COUNTS = ("num_steps", "repeats", "max_probe_steps", "train_steps")
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,25 @@ def test_commands_either_touch_the_model_or_steer_or_do_neither() -> None:
         ("num_steps", 2.5, 2.5),  # for the trait to refuse
         ("repeats", 3.0, 3),
         ("max_probe_steps", "300,0", 300),
+        ("train_steps", "5000", 5000),
+        ("train_steps", "5,000", 5000),
+        ("train_steps", "1,234,567", 1234567),
+        ("train_steps", "5.000", 5000),
+        ("train_steps", "5 000", 5000),
+        ("train_steps", "5\N{NO-BREAK SPACE}000", 5000),
+        ("train_steps", "5'000", 5000),
+        ("train_steps", "5_000", 5000),
+        ("train_steps", "5e3", 5000),
+        ("train_steps", "5.5e3", 5500),
+        ("train_steps", 5e3, 5000),
+        ("train_steps", "-5,000", -5000),  # for the trait to refuse
+        ("train_steps", "", None),
+        ("train_steps", "  ", None),
+        ("train_steps", None, None),
+        ("num_steps", "1,000", 1000),
+        ("start_lr", "1.000", 1.0),
+        ("start_lr", "1,000", 1.0),
+        ("train_schedule", " cosine ", "cosine"),
         ("smoothing", "0,5", 0.5),
         ("smoothing", 1.0, 1.0),
         ("start_lr", "2.5", 2.5),
@@ -121,6 +140,10 @@ def test_a_typed_text_becomes_the_value_of_its_setting(name: str, value: Any, ex
         ("num_steps", "inf", "num_steps must be a whole number, got 'inf'; type one like 100"),
         ("repeats", "two", "repeats must be a whole number, got 'two'; type one like 1"),
         ("max_probe_steps", "nan", "max_probe_steps must be a whole number, got 'nan'; type one like 300"),
+        ("train_steps", "long", "train_steps must be a whole number, got 'long'; type one like 5,000"),
+        ("train_steps", "5,5", "train_steps must be a whole number, got '5,5'; type one like 5,000"),
+        ("train_steps", "5,000.000", "train_steps must be a whole number, got '5,000.000'; type one like 5,000"),
+        ("train_steps", "1e400", "train_steps must be a whole number, got '1e400'; type one like 5,000"),
         ("start_lr", "", "start_lr must be a number, got ''; type one like 3e-4"),
         ("end_lr", "nan", "end_lr must be a number, got 'nan'; type one like 3e-4"),
         ("end_lr", "0.5.1", "end_lr must be a number, got '0.5.1'; type one like 3e-4"),
@@ -142,7 +165,7 @@ def test_any_value_is_read_or_a_value_error(name: str, value: Any) -> None:
         read = read_value(name, value)
     except ValueError:
         return
-    if isinstance(value, str) and name not in ("variable", "rule") and read is not None:
+    if isinstance(value, str) and name not in ("variable", "rule", "train_schedule") and read is not None:
         assert type(read) is (int if name in COUNTS else float)
         assert not math.isnan(read)
 
@@ -150,7 +173,7 @@ def test_any_value_is_read_or_a_value_error(name: str, value: Any) -> None:
 @given(st.integers(-(10**15), 10**15))
 def test_counts_do_not_depend_on_how_they_arrive(count: int) -> None:
     """JSON makes 100 of 100.0, and a person may type either."""
-    for value in (count, float(count), str(count), f"{count}.0", json.loads(json.dumps(count))):
+    for value in (count, float(count), str(count), f"{count:,}", f"{count}.0", json.loads(json.dumps(count))):
         assert read_value("num_steps", value) == count
         assert type(read_value("num_steps", value)) is int
 

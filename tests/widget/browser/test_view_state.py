@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lr_widget import StepRecord, Suggestion
+from lr_widget.horizon import Horizon
 from lr_widget.schedule import Sweep
 from lr_widget.widget.browser import make_view
 from lr_widget.widget.kernel import Run, hosts
@@ -48,6 +49,7 @@ def view(**changes: Any) -> dict[str, Any]:
         "status": "idle",
         "sweep": Sweep(1e-7, 10.0, 100),
         "repeats": 2,
+        "plan": "Up to 300 steps.",
         "run": None,
         "shown_run": None,
         "selection": Selection(),
@@ -75,6 +77,7 @@ def test_the_view_before_the_first_run() -> None:
             "reason": "Run trains 2 times for 100 steps while the rate grows from 1e-07 to 10, "
             "then puts the model back as it was and suggests a rate.",
         },
+        "plan": "Up to 300 steps.",
         "rules": [],
         "selected": "",
         "is_picked": False,
@@ -102,10 +105,19 @@ def test_a_suggestion_is_shown_with_its_range_and_its_rivals() -> None:
 
 
 def test_a_rule_without_a_rate_shows_its_reason() -> None:
-    """Nothing is selected, so there is nothing to probe, copy or apply."""
+    """Nothing is selected, so there is nothing to copy or apply; where the curve has a rate, probes can go around it."""
     shown = view(selection=Selection({"auto": SUGGESTED, "steepest": NONE}, rule="steepest"))
     assert shown["suggestion"] == {"lr": "", "range": "", "reason": "No fall."}
     assert (shown["selected"], shown["can"]) == ("", ["start", "set"])
+    shown = view(selection=Selection({"auto": NONE}, near={"auto": 3.2e-3}))
+    assert (shown["selected"], shown["can"]) == ("", ["start", "set", "probe"])
+
+
+def test_the_training_that_the_rate_is_for_is_announced_before_the_first_run() -> None:
+    """Once its length is known."""
+    shown = view(selection=Selection(horizon=Horizon(5000, "cosine")))["suggestion"]["reason"]
+    assert shown.endswith(" suggests a rate for a training of 5,000 steps with a cosine schedule.")
+    assert view(selection=Selection(horizon=Horizon(None, "cosine")))["suggestion"]["reason"].endswith("a rate.")
 
 
 def test_a_pick_is_selected_and_can_be_cleared() -> None:

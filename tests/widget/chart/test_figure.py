@@ -122,6 +122,22 @@ def test_a_probe_that_stopped_early_makes_no_room_and_stands_at_the_edge(chart: 
     assert points(dots(chart)["circle"]) == [(1e-2, pytest.approx(TOP))]
 
 
+def test_probes_of_another_length_are_diamonds(chart: Chart) -> None:
+    """Their ends are not to be compared with those of the dots; one that stopped early is a cross, whatever its length."""
+    chart.show_current(
+        LRS,
+        LOSSES,
+        LOSSES,
+        probes=[
+            Probe(1e-3, 3.0, is_complete=True, is_compared=False),
+            Probe(1e-2, 2.0, is_complete=True),
+            Probe(1e-1, 3.0, is_complete=False, is_compared=False),
+        ],
+    )
+    for marker, point in (("diamond", (1e-3, 3.0)), ("circle", (1e-2, 2.0)), ("cross", (1e-1, 3.0))):
+        assert points(dots(chart)[marker]) == [point]
+
+
 def test_probes_without_a_curve_have_the_chart_to_themselves() -> None:
     """Losses of 2 and 1 get 6 % of their distance as margins."""
     chart, nothing = Chart(1e-4, 1.0), np.array([])

@@ -132,3 +132,17 @@ def test_probes_are_drawn_at_their_end_or_where_they_stopped() -> None:
     assert np.asarray(dots(chart)["cross"].x).tolist() == [1e-2]
     assert np.asarray(dots(chart)["circle"].y).tolist() == [2.0]
     assert np.asarray(dots(chart)["cross"].y).tolist() == [2.5]
+
+
+def test_the_probes_that_give_the_suggestion_are_dots() -> None:
+    """Those of the longer round once two of them have ended, before that those of the shorter one."""
+    chart = LiveChart(Sweep(1e-4, 1.0, 3), 0.0)
+    short = [ProbeRun(lr, np.array([5.0] + [2.0] * 7), "completed", None, 8) for lr in (1e-3, 1e-2)]
+    long = [ProbeRun(lr, np.array([5.0] + [1.0] * 15), "completed", None, 16) for lr in (2e-3, 3e-3)]
+    for runs, circles, diamonds in (
+        ([*short, long[0]], [1e-3, 1e-2], [2e-3]),
+        ([*short, *long], [2e-3, 3e-3], [1e-3, 1e-2]),
+    ):
+        chart.probe(Evidence(1e-2, tuple(runs), 8))
+        assert np.asarray(dots(chart)["circle"].x).tolist() == circles
+        assert np.asarray(dots(chart)["diamond"].x).tolist() == diamonds

@@ -77,9 +77,10 @@ def test_no_suggestion_no_mark() -> None:
 
 
 def test_repeats_earlier_runs_and_probes_have_their_marks() -> None:
-    """A band, a line each, a dot for a complete probe and a cross for one that was stopped."""
+    """A band, a line each, a dot for a complete probe, a diamond for another length and a cross for a stop."""
     probes = [
         Probe(1e-3, 1.5, is_complete=True),
+        Probe(1e-2, 1.5, is_complete=True, is_compared=False),
         Probe(1.0, 1e9, is_complete=False),
         Probe(1e-9, 1.0, is_complete=True),
     ]
@@ -87,7 +88,8 @@ def test_repeats_earlier_runs_and_probes_have_their_marks() -> None:
     assert len(places(root)) == 4
     assert len(places(root, "polygon")) == 1
     assert len(list(root.iter(f"{SVG}circle"))) == 1
-    assert len([path for path in root.iter(f"{SVG}path") if "l8 8" in path.get("d", "")]) == 1
+    for mark in ("l8 8", "l5 5"):
+        assert len([path for path in root.iter(f"{SVG}path") if mark in path.get("d", "")]) == 1
     assert {"earlier runs", "short trainings"} <= set(texts(root))
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..results import CLOSE, best_of, fallen, is_behind, lost
+from ...results import CLOSE, best_of, fallen, is_behind, lost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..results import ProbeRun
-    from ..smoothing import Floats
+    from ...results import ProbeRun
+    from ...smoothing import Floats
 
 PLACES_A_DECADE = 4
 STRIDE = 2  # in places: half a decade

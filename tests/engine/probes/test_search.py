@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from lr_widget.engine.search import is_outrun, next_rate
+from lr_widget.engine.probes.search import is_outrun, next_rate
 from lr_widget.results import ProbeRun, lost
 
-from ..results.helpers import WOBBLE, ended, falling_to, some_runs
+from ...results.helpers import WOBBLE, ended, falling_to, some_runs
 
 
 def tried_until(start: float, end_of: dict[float, float], most: int = 20) -> list[float]:

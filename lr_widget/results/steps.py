@@ -1,0 +1,45 @@
+"""One step of a sweep as a record, and the arrays of many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+
+class StepRecord(NamedTuple):  # not a frozen dataclass, which takes six calls to make, in every step
+    """One step of the sweep: its rate and its loss, raw.
+
+    Attributes:
+        step: number of the optimizer step, from 1.
+        lr: swept rate in this step, that of the first param group or of the only one that the sweep is for.
+        loss: training loss of the step's batches (their mean, with accumulation), before the update.
+        group_lrs: rates of all param groups in this step, over all optimizers in their order.
+        val_loss: mean loss on the validation data after the step, or None where it was not evaluated.
+        skipped: True where the grad scaler found infinite gradients and left the update out.
+    """
+
+    step: int
+    lr: float
+    loss: float
+    group_lrs: tuple[float, ...]
+    val_loss: float | None = None
+    skipped: bool = False
+
+
+def arrays_of(steps: Iterable[StepRecord]) -> dict[str, NDArray[Any] | None]:
+    """Return the fields of `LRRecords` that are arrays; None for those that no step has."""
+    steps = list(steps)
+    val_loss = np.array([np.nan if s.val_loss is None else s.val_loss for s in steps], dtype=np.float64)
+    return {
+        "lr": np.array([s.lr for s in steps], dtype=np.float64),
+        "loss": np.array([s.loss for s in steps], dtype=np.float64),
+        "group_lrs": np.array([s.group_lrs for s in steps], dtype=np.float64) if steps else None,
+        "val_loss": val_loss if any(s.val_loss is not None for s in steps) else None,
+        "skipped": np.array([s.skipped for s in steps]) if any(s.skipped for s in steps) else None,
+    }
