@@ -14,6 +14,7 @@ import torch
 from lr_widget.schedule import cosine_decay
 
 from .benchmarks.trainings.others import decades
+from .benchmarks.trainings.probes import BUDGETS, _of_seed, probed
 from .benchmarks.trainings.score import Stored, load, mean_and_error
 from .benchmarks.trainings.stacked import Stack
 from .benchmarks.trainings.table import regrets, report, short
@@ -129,3 +130,12 @@ def test_the_readme_and_the_results_have_the_figures_that_come_out() -> None:
     assert short([load(task) for task in halves()[1]]) in (ROOT / "README.md").read_text(encoding="utf-8")
     results = ROOT / "tests" / "benchmarks" / "trainings" / "RESULTS.md"
     assert results.read_text(encoding="utf-8") == report()
+
+
+def test_the_stored_outcomes_are_those_of_todays_probes() -> None:
+    """One quick task is probed anew; its losses are smooth enough to come out alike on every machine."""
+    [task] = [task for task in tasks() if task.name == "teacher, SGD"]
+    for training, answer in _of_seed(task, 0, BUDGETS[0]).items():
+        steps, schedule = training.split()
+        stored = probed(task, BUDGETS[0], 0, (int(steps), schedule))
+        assert answer["lr"] == pytest.approx(stored["lr"], rel=0.1)

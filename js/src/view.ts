@@ -6,7 +6,7 @@ import { countText, positionOf, rateAt, rateAtPixel, rateText, SLIDER_STEP } fro
 import { findRefs, PAUSE, PLAY, type Refs } from "./template";
 
 const UNSAID = "How long will you train? The suggestion is then for that.";
-const SAID = "Only auto and probe answer for it.";
+const SAID = "Only the rules auto and probe are for it.";
 const OFFLINE = "No kernel is connected: this shows the last state. Run the cell again to use it.";
 
 export interface View {

@@ -93,7 +93,7 @@ test("the training is shown, with its thousands apart, and a word on what answer
   expect(ref("trainHint").textContent).toMatch(/^How long will you train/);
   view.show(makeState({ train_steps: 1234567, train_schedule: "linear_with_warmup" }));
   expect([ref("train_steps").value, ref("train_schedule").value]).toEqual(["1,234,567", "linear_with_warmup"]);
-  expect(ref("trainHint").textContent).toBe("Only auto and probe answer for it.");
+  expect(ref("trainHint").textContent).toBe("Only the rules auto and probe are for it.");
 });
 
 test("a schedule that Python refused is shown as it was", () => {

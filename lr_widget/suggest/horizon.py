@@ -89,10 +89,11 @@ def _level(steps: int, is_decaying: bool) -> float:
 
 def _length(horizon: Horizon, up: float, from_steps: int, *, from_decaying: bool) -> str:
     """Say for how long a training the rate is, and how far it was moved for that."""
-    if horizon.steps is None:
-        length = f"the suggestion holds for about {from_steps:,} steps {horizon.manner}"
-        return f"{length}; give train_steps for a longer training"
     factor = f"{10 ** abs(up):.2g}"
+    if horizon.steps is None:
+        moved = "" if factor == "1" else f", {'raised' if up > 0 else 'lowered'} by a factor of {factor} for that"
+        length = f"the suggestion holds for about {from_steps:,} steps {horizon.manner}{moved}"
+        return f"{length}; give train_steps for a longer training"
     if factor == "1":
         return f"for {horizon.words} the suggestion is about the same"
     if up > 0:

@@ -116,7 +116,7 @@ def probe_plan(lr: float | None, max_steps: int, horizon: Horizon) -> str:
     """Announce the probes of the *Probe* button; `lr` is the rate that they would start from, or None."""
     larger = _A_LARGER_BUDGET * max_steps
     rounds, more = (planned_rounds(budget, None, horizon) for budget in (max_steps, larger))
-    return words.probe_plan(lr, max_steps, rounds, larger, more[-1].num_steps, horizon)
+    return words.probe_plan(lr, max_steps, rounds, larger, more[-1], horizon)
 
 
 def _written_form(given: Any, optimizers: list[Any]) -> Any:

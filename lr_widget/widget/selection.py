@@ -79,6 +79,8 @@ class Selection:
             NotebookError: there is none; the message names the purpose.
         """
         if self.lr is None:
+            if self.suggestion is not None:
+                raise NotebookError(f"there is no rate to {purpose}: {self.suggestion.reason}")
             raise NotebookError(f"there is no rate to {purpose} yet; run the test, or pick a rate on the chart")
         return float(self.lr)
 

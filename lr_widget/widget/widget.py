@@ -49,7 +49,7 @@ class LRFinderWidget(Settings, OneWriter, anywidget.AnyWidget):  # type: ignore[
         variable: name of the notebook variable that *Copy to notebook* assigns.
         smoothing: weight of the past in the running average that is shown, in [0, 1).
         max_probe_steps: what the probes may cost together, in steps; see `lr_widget.probe`.
-        **keywords: those of `lr_widget.range_test`, except `progress`.
+        **keywords: those of `lr_widget.range_test`, except `progress` and `groups`.
 
     Attributes:
         start_lr, end_lr: bounds of the sweep; end_lr is the larger one.

@@ -164,8 +164,8 @@ WHILE_RUNNING = "The suggestion comes when the test ends."
 def while_probing(current: Round) -> str:
     """Explain the dots that are drawn, in place of the suggestion."""
     return (
-        f"Each dot is one training from the same state, now of {_length(current)}; a diamond is one of another length, "
-        "a cross one that stopped early."
+        f"Each dot is one training from the same state, now of {_length(current)}; diamonds are not compared with "
+        "dots, as their length is another one; a cross has stopped early or still runs."
     )
 
 
@@ -174,8 +174,8 @@ def end_of_probes(stop_reason: str, evidence: Evidence, seconds: float) -> str:
     how = "Probed" if stop_reason == "completed" else "Stopped probing"
     if not evidence.runs:
         return f"{how}; nothing was tried. {_UNTOUCHED}"
-    rates = f"{len(evidence.runs)} rate{'s' * (len(evidence.runs) != 1)}"
-    return f"{how}: {steps(evidence.num_steps)} at {rates} in {seconds:.1f} s. {_UNTOUCHED}"
+    number = f"{len(evidence.runs)} training{'s' * (len(evidence.runs) != 1)}"
+    return f"{how}: {steps(evidence.num_steps)} in {number}, {seconds:.1f} s. {_UNTOUCHED}"
 
 
 def copied(variable: str, lr: float) -> str:
@@ -200,7 +200,7 @@ def before_run(sweep: Sweep, repeats: int, horizon: Horizon) -> str:
 
 
 def probe_plan(
-    lr: float | None, max_steps: int, rounds: Sequence[Round], larger: int, longest: int, horizon: Horizon
+    lr: float | None, max_steps: int, rounds: Sequence[Round], larger: int, longest: Round, horizon: Horizon
 ) -> str:
     """Announce probes: their budget, their lengths and schedules, and the use of more steps.
 
@@ -208,15 +208,15 @@ def probe_plan(
         lr: the rate that they would start from, or None before there is one.
         max_steps: what they may cost together.
         rounds: the trainings that they would be.
-        larger, longest: another budget, and the length of the longest trainings that it would pay for.
+        larger, longest: another budget, and the longest trainings that it would pay for.
         horizon: the training that the rate is for.
     """
     around = "a picked or suggested rate" if lr is None else rate(lr)
     plan = f"Up to {max_steps:,} steps around {around}: trainings of {', then of '.join(map(_length, rounds))}."
     if horizon.steps is not None and rounds[-1].num_steps >= horizon.steps:
-        return f"{plan} The rate is for no longer ones."
-    more = f" With {larger:,} steps, they would go up to {longest:,} steps." if longest > rounds[-1].num_steps else ""
-    return plan + more
+        return f"{plan} Yours is no longer than that."
+    gains = longest.num_steps > rounds[-1].num_steps
+    return plan + (f" With {larger:,} steps, the longest would be of {_length(longest)}." if gains else "")
 
 
 def _length(trainings: Round) -> str:

@@ -136,7 +136,8 @@ def test_without_a_length_the_reason_says_for_what_length_the_rate_holds() -> No
     assert kept == replace(FOUND, reason=reason.format("1,500", "at a constant rate"))
     decaying = for_training(FOUND, Horizon(None, "cosine"), 100)
     assert decaying.lr == pytest.approx(1e-3 * 10**DECAYING_GAIN)
-    assert decaying.reason == reason.format("100", "with a cosine schedule")
+    raised = f"with a cosine schedule, raised by a factor of {10**DECAYING_GAIN:.2g} for that"
+    assert decaying.reason == reason.format("100", raised)
 
 
 def test_a_training_far_longer_than_the_test_has_no_rate_but_a_remedy() -> None:

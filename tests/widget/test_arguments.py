@@ -141,6 +141,8 @@ def test_the_plan_of_the_probes_has_the_trainings_that_they_make() -> None:
         1e-2, 83, Horizon(5000)
     )
     plan = probe_plan(1e-2, 300, Horizon(5000, "cosine"))
-    assert plan.endswith("of 75 steps at a constant rate. With 1,200 steps, they would go up to 300 steps.")
+    assert plan.endswith(
+        "of 75 steps at a constant rate. With 1,200 steps, the longest would be of 300 steps with a cosine schedule."
+    )
     plan = probe_plan(1e-2, 1200, Horizon(5000, "cosine"))
     assert "of 75 steps at a constant rate, then of 300 steps with a cosine schedule." in plan

@@ -13,7 +13,7 @@ import pytest
 import traitlets
 
 from lr_widget import LRFinderWidget, range_test
-from lr_widget.horizon import TRAIN_SCHEDULES
+from lr_widget.horizon import TRAIN_SCHEDULES, Horizon
 
 from .helpers import Make, Training, click, note, wait_until
 from .marks import vertical_lines
@@ -233,7 +233,7 @@ def test_the_plan_of_the_probes_follows_rate_budget_and_training(make_widget: Ma
     click(widget, "set", name="train_schedule", value="cosine")
     assert "then of 300 steps with a cosine schedule." in widget.view_state["plan"]
     click(widget, "set", name="train_steps", value="60")
-    assert widget.view_state["plan"].endswith("The rate is for no longer ones.")
+    assert widget.view_state["plan"].endswith("Yours is no longer than that.")
 
 
 def test_the_suggestion_of_probes_is_for_the_training_that_is_set(make_widget: Make, training: Training) -> None:
@@ -270,3 +270,11 @@ def test_the_script_gives_the_suggestion_of_the_widget(finished: LRFinderWidget,
     }
     exec(code, names)
     assert names["records"].suggest() == finished.suggestion
+
+
+def test_probes_train_in_the_schedule_that_is_set_now(make_widget: Make) -> None:
+    """Not in that of the constructor; and the explanation follows their rounds."""
+    widget = make_widget(max_probe_steps=128)
+    widget.selected_lr, widget.train_steps, widget.train_schedule = 1e-3, 5000, "cosine"
+    evidence = widget.probe()
+    assert evidence.horizon == Horizon(5000, "cosine")

@@ -34,7 +34,7 @@ def test_the_outcome_of_probes_becomes_the_suggestion(make_widget: Make, trainin
     assert [rule["name"] for rule in widget.view_state["rules"]][-1] == "probe"
     assert widget.view_state["suggestion"]["reason"] == evidence.suggestion.reason
     assert f"{evidence.suggestion.confidence} confidence" in widget.view_state["suggestion"]["range"]
-    assert note(widget).startswith(f"Probed: {evidence.num_steps} steps at {len(evidence.runs)} rates in ")
+    assert note(widget).startswith(f"Probed: {evidence.num_steps} steps in {len(evidence.runs)} trainings, ")
     ended = sorted(run.lr for run in evidence.runs if run.is_complete)
     assert sorted(np.asarray(dots(widget)["circle"].x)) == pytest.approx(ended)
     assert len(np.asarray(dots(widget)["cross"].x)) == len(evidence.runs) - len(ended)
@@ -58,7 +58,7 @@ def test_probing_from_the_browser_and_stopping_it(make_widget: Make, training: T
     assert (widget.status, widget.rule) == ("finished", "probe")
     assert [run.loss.size for run in widget.evidence.runs] == [20, 6]
     assert widget.evidence.runs[1].stop_reason == "interrupted"
-    assert note(widget).startswith("Stopped probing: 26 steps at 2 rates in ")
+    assert note(widget).startswith("Stopped probing: 26 steps in 2 trainings, ")
     assert training.state() == before
 
 
@@ -193,7 +193,7 @@ def test_probes_that_were_stopped_before_any_end_change_nothing(make_widget: Mak
     of_rule = widget.suggestion
     stop_at_once()
     assert (widget.suggestion, widget.rule, widget.evidence) == (of_rule, "auto", None)
-    assert note(widget).startswith("Stopped probing: 1 step at 1 rate in ")
+    assert note(widget).startswith("Stopped probing: 1 step in 1 training, ")
     evidence = widget.probe()
     shown = [np.asarray(mark.x).tolist() for mark in dots(widget).values()]
     stop_at_once()

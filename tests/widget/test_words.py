@@ -84,29 +84,33 @@ def test_the_places_of_repeats_and_probes() -> None:
 def test_the_dots_of_probes_are_explained_with_their_length_and_schedule() -> None:
     """While they are drawn."""
     assert words.while_probing(Round(75, "one_cycle", 300)) == (
-        "Each dot is one training from the same state, now of 75 steps in one cycle; a diamond is one of another "
-        "length, a cross one that stopped early."
+        "Each dot is one training from the same state, now of 75 steps in one cycle; diamonds are not compared with "
+        "dots, as their length is another one; a cross has stopped early or still runs."
     )
 
 
 FIRST, SECOND = Round(75, "constant", 300), Round(300, "cosine", 900)
+THIRD = Round(1100, "cosine", 3300)
 
 
 @pytest.mark.parametrize(
     ("lr", "rounds", "longest", "steps", "plan"),
     [
-        (3.2e-3, [FIRST], 300, 5000, "around 3.2e-03: trainings of 75 steps at a constant rate. "
-         "With 4,800 steps, they would go up to 300 steps."),
-        (None, [FIRST, SECOND], 1100, None, "around a picked or suggested rate: trainings of 75 steps at a constant "
-         "rate, then of 300 steps with a cosine schedule. With 4,800 steps, they would go up to 1,100 steps."),
-        (3.2e-3, [FIRST, SECOND], 300, 400, "around 3.2e-03: trainings of 75 steps at a constant rate, then of 300 "
+        (3.2e-3, [FIRST], SECOND, 5000, "around 3.2e-03: trainings of 75 steps at a constant rate. "
+         "With 4,800 steps, the longest would be of 300 steps with a cosine schedule."),
+        (None, [FIRST, SECOND], THIRD, None, "around a picked or suggested rate: trainings of 75 steps at a constant "
+         "rate, then of 300 steps with a cosine schedule. With 4,800 steps, the longest would be of 1,100 steps with a "
+         "cosine schedule."),
+        (3.2e-3, [FIRST, SECOND], SECOND, 400, "around 3.2e-03: trainings of 75 steps at a constant rate, then of 300 "
          "steps with a cosine schedule."),
-        (3.2e-3, [FIRST], 75, 75, "around 3.2e-03: trainings of 75 steps at a constant rate. The rate is for no longer "
-         "ones."),
+        (3.2e-3, [FIRST], FIRST, 75, "around 3.2e-03: trainings of 75 steps at a constant rate. Yours is no longer than "
+         "that."),
+        (3.2e-3, [Round(8, "constant", 300)], FIRST, 5, "around 3.2e-03: trainings of 8 steps at a constant rate. Yours "
+         "is no longer than that."),
     ],
 )  # fmt: skip
 def test_the_plan_of_probes_has_their_budget_their_lengths_and_the_use_of_more(
-    lr: float | None, rounds: list[Round], longest: int, steps: int | None, plan: str
+    lr: float | None, rounds: list[Round], longest: Round, steps: int | None, plan: str
 ) -> None:
     """Before they start, also where there is no rate yet; nothing is promised that a larger budget would not bring."""
     text = words.probe_plan(lr, 1200, rounds, 4800, longest, Horizon(steps))

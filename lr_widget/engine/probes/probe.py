@@ -104,7 +104,8 @@ def probe(
         around: a rate, a suggestion, or the records of a range test, whose suggestion is taken. None runs a range test
             first, which costs its steps besides `max_steps`. With `groups="each"` also a list of these, one a group.
         probe_steps: the length of the first trainings in optimizer steps, at least 8. None for 75, or for a quarter of
-            `max_steps` where that does not suffice for longer ones.
+            `max_steps` where that does not suffice for longer ones. A training (`train_steps`) of at most twice that is
+            probed whole.
         max_steps: what all of them together may cost; no training begins that could go beyond it.
         progress: show a tqdm bar.
         **options: {keywords}

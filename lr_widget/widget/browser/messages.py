@@ -26,7 +26,7 @@ _EXAMPLES = {"num_steps": "100", "repeats": "1", "max_probe_steps": "300", "trai
 _COUNTS = ("num_steps", "repeats", "max_probe_steps", "train_steps")
 _TEXTS = ("variable", "rule", "train_schedule")
 _MAY_BE_EMPTY = ("selected_lr", "train_steps")
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}([,.'\u2019_\s])\d{3}(\1\d{3})*")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([,.'\u2019_\s])\d{3}(\1\d{3})*")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def read_value(name: str, value: object) -> object:
         if is_count and (groups := _THOUSANDS.fullmatch(text)):
             text = text.replace(groups[1], "")
         try:
-            number = float(text.replace(",", "."))
+            number = float(text if is_count else text.replace(",", "."))
         except ValueError:
             number = math.nan
         if math.isnan(number) or (is_count and not number.is_integer()):

@@ -14,7 +14,9 @@ from .truth import rebuild
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.trainings", description=__doc__)
-    parser.add_argument("--rebuild", nargs="?", const="", metavar="PART", help="compute what is not stored yet")
+    parser.add_argument(
+        "--rebuild", nargs="?", const="", metavar="PART", help="compute what is not stored yet, of kinds with PART"
+    )
     parser.add_argument("--probe", action="store_true", help="probe anew around what the default rule suggests now")
     parser.add_argument("--others", action="store_true", help="run the alternatives anew")
     parser.add_argument("--write", action="store_true", help="write RESULTS.md instead of showing it")

@@ -13,19 +13,15 @@ from torch import Tensor, nn
 Build = Callable[[], nn.Module]
 
 
-def dense(
-    *widths: int, act: type[nn.Module] = nn.ReLU, drop: float = 0.0, norm: bool = False, gain: float = 1.0
-) -> Build:
-    """Return the builder of a multi-layer perceptron; `gain` scales the first layer's weights."""
+def dense(*widths: int, act: type[nn.Module] = nn.ReLU, drop: float = 0.0) -> Build:
+    """Return the builder of a multi-layer perceptron."""
 
     def build() -> nn.Module:
         layers: list[nn.Module] = []
         for index, (inputs, outputs) in enumerate(pairwise(widths)):
             layers.append(nn.Linear(inputs, outputs))
             if index < len(widths) - 2:
-                layers += [nn.LayerNorm(outputs)] * norm + [act()] + ([nn.Dropout(drop)] if drop else [])
-        with torch.no_grad():
-            layers[0].weight.mul_(gain)
+                layers += [act(), nn.Dropout(drop)] if drop else [act()]
         return nn.Sequential(*layers)
 
     return build
@@ -149,10 +145,9 @@ class LowRank(nn.Module):
 def with_adapters(model: nn.Module, rank: int = 4) -> nn.Module:
     """Replace every linear layer of a sequence but the last by a frozen one with an adapter; the last one is trained."""
     layers = list(model)
-    *hidden, last = [index for index, layer in enumerate(layers) if isinstance(layer, nn.Linear)]
+    *hidden, _ = [index for index, layer in enumerate(layers) if isinstance(layer, nn.Linear)]
     for index in hidden:
         layers[index] = LowRank(layers[index], rank)
-    layers[last].requires_grad_(True)
     return nn.Sequential(*layers)
 
 

@@ -15,7 +15,7 @@ import torch
 
 from lr_widget.horizon import Horizon
 
-from .score import Stored, seeds
+from .score import Stored, load, seeds
 from .tasks import Task
 from .truth import BLOCK, LENGTHS, RATES, SCHEDULES, STORED
 
@@ -69,8 +69,6 @@ def optuna_search(stored: Stored, seed: int) -> float:
 
 def rebuild_others(tasks: list[Task]) -> None:
     """Run Optuna's searches and train with Prodigy and schedule-free AdamW; needs optuna and pytorch_optimizer."""
-    from .score import load
-
     torch.set_num_threads(1)
     found = dict(_others())
     for task in tasks:

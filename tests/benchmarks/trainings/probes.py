@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from functools import cache
 
 import torch
@@ -19,29 +18,28 @@ PROBED = STORED / "probed.json"
 BUDGETS = (300, 1200)
 SWEEP = 100  # steps of the range test that comes first
 
-Answer = dict[str, float | str | None]  # "lr", "low", "high", "confidence", "steps"
+Answer = dict[str, float | str | None]  # "lr", "low", "high", "confidence"
 
 
-def rebuild_probes(tasks: list[Task], keep: Callable[[str, Evidence], None] = lambda name, evidence: None) -> None:
+def rebuild_probes(tasks: list[Task]) -> None:
     """Probe around the suggestions for the stored sweeps, and store the answers for all trainings."""
     torch.set_num_threads(1)
     answers = dict(_probed())
     for task in tasks:
         for budget in BUDGETS:
-            answers[f"{task.name} {budget}"] = [_of_seed(task, seed, budget, keep) for seed in seeds()]
+            answers[f"{task.name} {budget}"] = [_of_seed(task, seed, budget) for seed in seeds()]
         print(task.name, flush=True)
     PROBED.write_text(json.dumps(answers, indent=None, separators=(",", ":")).replace("],", "],\n") + "\n")
     _probed.cache_clear()
 
 
-def _of_seed(task: Task, seed: int, budget: int, keep: Callable[[str, Evidence], None]) -> dict[str, Answer]:
+def _of_seed(task: Task, seed: int, budget: int) -> dict[str, Answer]:
     """Return {training: answer}. The first trainings are the same in all schedules; only longer ones follow them."""
     records, answers = load(task).records(SWEEP, seed), {}
     evidence = None
     for schedule in SCHEDULES:
         if budget > BUDGETS[0] or evidence is None:
             evidence = _probe(task, seed, records, budget, schedule)
-            keep(f"{task.name} {budget} {schedule} {seed}", evidence)
         for steps in LENGTHS[1:]:
             answers[f"{steps} {schedule}"] = _answer(evidence, steps, schedule)
     return answers
@@ -68,10 +66,10 @@ def _probe(task: Task, seed: int, records: LRRecords, budget: int, schedule: str
 
 def _answer(evidence: Evidence | None, steps: int, schedule: str) -> Answer:
     if evidence is None:
-        return {"lr": None, "low": None, "high": None, "confidence": None, "steps": 0}
+        return {"lr": None, "low": None, "high": None, "confidence": None}
     found = evidence.suggest(steps, schedule)
     numbers = {name: float(f"{value:.3g}") if value else None for name, value in vars(found).items() if name in _RATES}
-    return {**numbers, "confidence": found.confidence, "steps": evidence.num_steps}
+    return {**numbers, "confidence": found.confidence}
 
 
 _RATES = ("lr", "low", "high")

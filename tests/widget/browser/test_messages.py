@@ -91,7 +91,6 @@ def test_commands_either_touch_the_model_or_steer_or_do_neither() -> None:
         ("num_steps", 100, 100),
         ("num_steps", 2.5, 2.5),  # for the trait to refuse
         ("repeats", 3.0, 3),
-        ("max_probe_steps", "300,0", 300),
         ("train_steps", "5000", 5000),
         ("train_steps", "5,000", 5000),
         ("train_steps", "1,234,567", 1234567),
@@ -136,6 +135,8 @@ def test_a_typed_text_becomes_the_value_of_its_setting(name: str, value: Any, ex
     ("name", "value", "message"),
     [
         ("num_steps", "2.5", "num_steps must be a whole number, got '2.5'; type one like 100"),
+        ("train_steps", "5,00", "train_steps must be a whole number, got '5,00'; type one like 5,000"),
+        ("max_probe_steps", "0.300", "max_probe_steps must be a whole number, got '0.300'; type one like 300"),
         ("num_steps", "", "num_steps must be a whole number, got ''; type one like 100"),
         ("num_steps", "inf", "num_steps must be a whole number, got 'inf'; type one like 100"),
         ("repeats", "two", "repeats must be a whole number, got 'two'; type one like 1"),
