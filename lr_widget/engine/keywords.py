@@ -48,9 +48,9 @@ class Keywords(TypedDict, total=False):
         seed: seeds Python, NumPy, torch and every generator that comes back, which makes two tests identical.
         snapshot_device: where the copy of the state is kept, e.g. "cpu" for a model that fills the accelerator; None
             for beside the original.
-        train_steps: length, in optimizer steps, of the training that the rate is for: the rule "auto" lowers its rate
-            for one that is longer than the test. None where it is not known; the suggestion then says for what length
-            it holds.
+        train_steps: length, in optimizer steps, of the training that the rate is for: the rule "auto" and probes move
+            their rate as the best rate moves with the length. None where it is not known; the suggestion then says for
+            what length it holds.
         train_schedule: the schedule of that training, with the rate as its top: "constant", "one_cycle", "cosine" or
             "linear" (both down to 0), or "constant_with_warmup", "cosine_with_warmup" or "linear_with_warmup",
             whose warm-up is the first tenth of the steps.

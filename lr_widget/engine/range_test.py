@@ -177,9 +177,13 @@ def range_test(
     first = 0 if groups == "each" else groups
     plan = make_plan(model, optimizer, loss_fn, train_data, groups=first, **options)
     test = EachGroup(plan, repeats) if groups == "each" else RangeTest(plan, repeats)
+    return test.records(run_to_end(test, progress=progress))
+
+
+def run_to_end(test: RangeTest | EachGroup, *, progress: bool) -> str:
+    """Take all steps of a range test, with a tqdm bar if wanted, and return the stop reason."""
     with progress_bar("range test", test.num_steps, enabled=progress) as show:
-        stop_reason = drain(test.steps(), show)
-    return test.records(stop_reason)
+        return drain(test.steps(), show)
 
 
 class RangeTest:
@@ -275,7 +279,7 @@ class EachGroup:
         Args:
             stop_reason: why the unfinished test was cut short.
         """
-        return tuple(test.records(stop_reason) for test in self.tests if test.sweeps)
+        return tuple(test.records(stop_reason) for test in self.tests if any(test.sweeps))
 
 
 def _repeat_seed(seed: int | None, repeat: int) -> int | None:

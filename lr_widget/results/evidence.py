@@ -115,7 +115,7 @@ class Evidence:
         )
         decaying = Horizon(schedule=best.schedule).is_decaying
         carried = for_training(found, horizon, self._length(best), from_decaying=decaying)
-        return _capped(carried, max(run.lr for run in runs if run.is_complete), later)
+        return _capped(carried, runs, later)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a DataFrame with one row a training, by rate.
@@ -150,11 +150,10 @@ class Evidence:
     def _compared(self) -> tuple[tuple[ProbeRun, ...], list[ProbeRun]]:
         """Return the trainings of the last round with a best one and another one, and those after it."""
         rounds = self._rounds()
-        for number in range(len(rounds) - 1, 0, -1):
-            finished = [run for run in rounds[number] if run.stop_reason != "interrupted"]
-            if len(finished) > 1 and best_of(rounds[number]) is not None:
-                return rounds[number], [run for runs in rounds[number + 1 :] for run in runs]
-        return (rounds[0], [run for runs in rounds[1:] for run in runs]) if rounds else ((), [])
+        number = len(rounds) - 1
+        while number > 0 and not _tells_rates_apart(rounds[number]):
+            number -= 1
+        return (rounds[number] if rounds else ()), [run for runs in rounds[number + 1 :] for run in runs]
 
     def _cost(self) -> str:
         if len(self.runs) == 1:
@@ -171,7 +170,8 @@ class Evidence:
             return f"{self._cost()} the first loss was not finite, whatever the rate; look at the batch and the model."
         if reasons == {"non_finite"} and len(self.runs) > len(steps) == 1:
             return f"{self._cost()} each loss of step {steps.pop()} was not finite; try lower rates or check its batch."
-        return f"{self._cost()} none got to a finite end; try lower rates."
+        remedy = "try lower rates" if self.group is None else "look at the rates of the other param groups, too"
+        return f"{self._cost()} none got to a finite end; {remedy}."
 
     def _reason(self, best: ProbeRun, runs: Sequence[ProbeRun], number: int) -> str:
         what = "loss" if best.val_loss is None else "validation loss"
@@ -193,6 +193,10 @@ class Evidence:
         if fallen(runs) <= 0:
             reason += "; but no training loss fell below the first one"
         return f"{reason}."
+
+
+def _tells_rates_apart(runs: Sequence[ProbeRun]) -> bool:
+    return best_of(runs) is not None and sum(run.stop_reason != "interrupted" for run in runs) > 1
 
 
 def _beside(best: ProbeRun, runs: Sequence[ProbeRun], side: int) -> list[ProbeRun]:
@@ -227,19 +231,25 @@ def _confidence(best: ProbeRun, runs: Sequence[ProbeRun]) -> str:
     return "medium" if all(sides) else "low"
 
 
-def _capped(found: Suggestion, stable: float, later: Sequence[ProbeRun]) -> Suggestion:
+def _capped(found: Suggestion, runs: Sequence[ProbeRun], later: Sequence[ProbeRun]) -> Suggestion:
     """Keep a rate at or below the highest stable one, and half a decade below those that failed in longer trainings."""
-    lr, low, high = found.lr, found.low, found.high
-    if lr is None or low is None or high is None:
+    lr, low, high, best = found.lr, found.low, found.high, best_of(runs)
+    if lr is None or low is None or high is None or best is None:
         return found
-    failed = [run.lr for run in later if run.stop_reason in ("diverged", "non_finite")]
-    below = min(failed, default=math.inf) / math.sqrt(10)
-    found, limit = replace(found, high=min(high, below)), min(stable, below)
+    unstable = min((run.lr for run in runs if run.lr > best.lr and _has_failed(run)), default=math.inf)
+    stable = max(run.lr for run in runs if run.is_complete and run.lr < unstable)
+    below = min((run.lr for run in later if _has_failed(run)), default=math.inf) / math.sqrt(10)
+    found, limit = replace(found, high=min(high, below, unstable)), min(stable, below)
     if lr <= limit:
         return found
     why = "the highest rate that was stable" if limit == stable else "half a decade below those that failed for longer"
-    reason = f"{found.reason.removesuffix('.')}; the suggestion is kept at {limit:.1e}, {why}."
-    return replace(found, lr=limit, low=min(low, limit), reason=reason)
+    reason = f"{found.reason.removesuffix('.')}; that would be {lr:.1e}, so it is kept at {limit:.1e}, {why}."
+    confidence = found.confidence if limit == stable else "low"
+    return replace(found, lr=limit, low=min(low, limit), confidence=confidence, reason=reason)
+
+
+def _has_failed(run: ProbeRun) -> bool:
+    return run.stop_reason in ("diverged", "non_finite")
 
 
 def _outcome(run: ProbeRun) -> str:

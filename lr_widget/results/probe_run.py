@@ -21,7 +21,7 @@ class ProbeRun:
     """One short training.
 
     Attributes:
-        lr: its rate, or the top of its cycle.
+        lr: its rate, or the top of its schedule.
         loss: raw training loss of each step.
         stop_reason: "completed", "stopped" where it was far behind another one, "diverged", "non_finite", "exhausted"
             or "interrupted".

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..horizon import Horizon
 from ..smoothing import ema
-from ..suggest import for_training, suggest_all, suggest_lr, with_spread
+from ..suggest import for_training, of_one_group, suggest_all, suggest_lr, with_spread
 from .atomic import write_whole
 from .fields import ARRAYS, checked_arrays, checked_fields, checked_group, saved_fields
 from .files import as_json, as_table, checked_path, columns_of, read_fields
@@ -167,7 +167,7 @@ class LRRecords:
     ) -> Suggestion:
         """Read a learning rate off the curve by the rule of this name; see `lr_widget.suggest_lr`.
 
-        The rule "auto" answers for a training of a given length and schedule: its rate is lowered as the best rate
+        The rule "auto" answers for a training of a given length and schedule: its rate is moved as the best rate
         usually falls when a training gets longer, and its range gets wider; see `lr_widget.suggest.horizon`. With
         repeats, the curve is their mean, and the suggestion's range holds the rates that each of them gives alone.
 
@@ -278,10 +278,14 @@ class LRRecords:
         )
         num_steps = max(self.num_steps or 0, len(self))
         together, *single = (
-            {rule: for_training(found, horizon, num_steps) for rule, found in read(each.lr, _losses(each, of)).items()}
+            {
+                rule: for_training(found, horizon, num_steps, highest=float(each.lr.max(initial=0)))
+                for rule, found in read(each.lr, _losses(each, of)).items()
+            }
             for each in (self, *self.repeats)
         )
-        return {rule: with_spread(found, [each[rule] for each in single]) for rule, found in together.items()}
+        joined = {rule: with_spread(found, [each[rule] for each in single]) for rule, found in together.items()}
+        return joined if self.group is None else {rule: of_one_group(found) for rule, found in joined.items()}
 
 
 def _losses(records: LRRecords, of: str) -> Floats:

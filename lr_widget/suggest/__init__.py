@@ -2,6 +2,16 @@
 
 from .horizon import for_training, shift
 from .rules import RULES, suggest_all, suggest_lr
-from .suggestion import PROBE, Suggestion, with_spread
+from .suggestion import PROBE, Suggestion, of_one_group, with_spread
 
-__all__ = ["PROBE", "RULES", "Suggestion", "for_training", "shift", "suggest_all", "suggest_lr", "with_spread"]
+__all__ = [
+    "PROBE",
+    "RULES",
+    "Suggestion",
+    "for_training",
+    "of_one_group",
+    "shift",
+    "suggest_all",
+    "suggest_lr",
+    "with_spread",
+]

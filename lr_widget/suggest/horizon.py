@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .suggestion import AUTO, PROBE, Suggestion
+from .suggestion import AUTO, PROBE, SURE_DECADES, Suggestion
 
 if TYPE_CHECKING:
     from ..horizon import Horizon
@@ -19,8 +19,7 @@ SLOPE_DEVIATION = 0.1  # of both, between tasks
 DECAYING_GAIN = 0.25  # decades; so much higher may the top of such a schedule be than a kept rate, for 100 steps
 GAIN_STEPS = 100
 
-CARRIES = 0.25  # decades of deviation from which on there is no rate: 300 times the length
-SURE_DECADES = 1.0  # a wider range is no high confidence
+CARRIES = 0.25  # decades of deviation from which on there is no rate: 316 times the length
 
 
 def shift(horizon: Horizon, from_steps: int, *, from_decaying: bool = False) -> tuple[float, float]:
@@ -47,14 +46,19 @@ def shift(horizon: Horizon, from_steps: int, *, from_decaying: bool = False) -> 
 
 
 def for_training(
-    suggestion: Suggestion, horizon: Horizon, from_steps: int, *, from_decaying: bool = False
+    suggestion: Suggestion,
+    horizon: Horizon,
+    from_steps: int,
+    *,
+    from_decaying: bool = False,
+    highest: float = math.inf,
 ) -> Suggestion:
     """Return the suggestion of a range test, or of probes, for a training of a given length and schedule.
 
     "auto" reads off a sweep of some steps about the best rate of a training that is as long: its own rates fall with
     the length of the sweep as the best rates do with that of the training. So the rate moves by the `shift` from there.
     The range goes with it, and its ends go apart by the deviation, which is added to both sides. Where it is then wider
-    than a decade, the confidence is no longer "high". From 300 times the length on, there is no rate.
+    than a decade, the confidence is no longer "high". From 316 times the length on, there is no rate.
 
     Args:
         suggestion: of a range test, for a kept rate, or of probes; one without a rate is returned as it is, and so is
@@ -62,6 +66,7 @@ def for_training(
         horizon: the training. Without a length the reason says for what length the rate holds.
         from_steps: length of the range test, or of a probe.
         from_decaying: the probes' schedule decays.
+        highest: the highest rate that was tried; the range does not go beyond it.
     """
     if suggestion.lr is None or suggestion.rule not in (AUTO, PROBE):
         return suggestion
@@ -71,11 +76,12 @@ def for_training(
     low, high, confidence = suggestion.low, suggestion.high, suggestion.confidence
     is_narrow = low is None or high is None or math.log10(high) - math.log10(low) + 2 * error <= SURE_DECADES
     length = _length(horizon, up, from_steps, from_decaying=from_decaying)
+    lr = suggestion.lr * 10**up
     return replace(
         suggestion,
-        lr=suggestion.lr * 10**up,
+        lr=lr,
         low=None if low is None else low * 10 ** (up - error),
-        high=None if high is None else high * 10 ** (up + error),
+        high=None if high is None else max(lr, min(high * 10 ** (up + error), highest)),
         confidence=confidence if is_narrow or confidence != "high" else "medium",
         reason=f"{suggestion.reason.removesuffix('.')}; {length}.",
     )

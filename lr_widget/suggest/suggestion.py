@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+SURE_DECADES = 1.0  # a wider range is no high confidence
 AUTO, PROBE = "auto", "probe"  # the rules whose rates can be carried over to another training
 
 
@@ -62,8 +64,8 @@ class Suggestion:
 def with_spread(suggestion: Suggestion, of_sweeps: Sequence[Suggestion]) -> Suggestion:
     """Return the suggestion of a mean curve with the spread of the suggestions of its single sweeps.
 
-    The range is widened to hold their rates, and the reason names the lowest and the highest. Sweeps without a rate
-    are left out.
+    The range is widened to hold their rates, and the reason names the lowest and the highest; where it is then wider
+    than a decade, the confidence is no longer "high". Sweeps without a rate are left out.
     """
     rates = [single.lr for single in of_sweeps if single.lr is not None]
     if suggestion.lr is None or not rates:
@@ -77,4 +79,13 @@ def with_spread(suggestion: Suggestion, of_sweeps: Sequence[Suggestion]) -> Sugg
         spread = f"{number} {len(of_sweeps)} sweeps by themselves give {given}."
     known = [rate for rate in (suggestion.low, suggestion.high) if rate is not None]
     rates += [suggestion.lr, *known]
-    return replace(suggestion, low=min(rates), high=max(rates), reason=f"{suggestion.reason} {spread}")
+    is_wide = math.log10(max(rates)) - math.log10(min(rates)) > SURE_DECADES
+    confidence = "medium" if is_wide and suggestion.confidence == "high" else suggestion.confidence
+    reason = f"{suggestion.reason} {spread}"
+    return replace(suggestion, low=min(rates), high=max(rates), confidence=confidence, reason=reason)
+
+
+def of_one_group(suggestion: Suggestion) -> Suggestion:
+    """Add to the reason that a sweep of one param group also shows how the others learn."""
+    others = "The other param groups train at their own rates meanwhile: a fall from the first rates on may be theirs."
+    return replace(suggestion, reason=f"{suggestion.reason} {others}")

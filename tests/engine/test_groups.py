@@ -169,6 +169,10 @@ def test_ctrl_c_keeps_the_groups_that_have_begun() -> None:
     ]
     with pytest.raises(KeyboardInterrupt, match=r"^$"):
         range_test(model, optimizer, interrupted_at(1), batches(), groups="each", **SWEEP)
+    assert (
+        len(range_test(model, optimizer, interrupted_at(SWEEP["num_steps"] + 1), batches(), groups="each", **SWEEP))
+        == 1
+    )
 
 
 def test_an_error_names_the_group_whose_rate_it_came_at() -> None:

@@ -93,6 +93,12 @@ def test_a_start_far_from_all_that_trains_is_no_obstacle() -> None:
     assert lr_of(Evidence(1e-300, plateau, 8)) == pytest.approx(1e-150)
 
 
+def test_a_rate_further_away_that_is_clearly_worse_makes_the_bracket() -> None:
+    """The nearest ones on both sides end alike, the next ones do not."""
+    runs = tuple(ended(lr, end) for lr, end in [(0.1, 1.0), (0.2, 1.0), (0.05, 1.0), (0.4, 2.0), (0.02, 2.0)])
+    assert Evidence(0.1, runs, 100).suggest(100).confidence == "high"
+
+
 @pytest.mark.parametrize(
     ("ends", "confidence"),
     [([1.0], "low"), ([1.0, 2.0], "low"), ([1.0, 1.0, 1.0], "medium"), ([1.0, 2.0, 2.0], "high")],
@@ -245,7 +251,7 @@ def test_of_three_rounds_the_last_one_that_tells_decides() -> None:
     assert found.reason == (
         "In 8 short trainings (124 steps in all), the rate 1.3e-01, where those of 32 steps began, ended with the lowest "
         "loss after 32 steps with a cosine schedule, 1; for a training of 32 steps with a cosine schedule the suggestion "
-        "is about the same; the suggestion is kept at 4.7e-02, half a decade below those that failed for longer."
+        "is about the same; that would be 1.3e-01, so it is kept at 4.7e-02, half a decade below those that failed for longer."
     )
 
 
@@ -279,8 +285,16 @@ def test_a_rate_that_goes_up_stays_at_one_that_was_stable() -> None:
     up = shift(Horizon(8, "cosine"), 8)[0]
     assert found.high == pytest.approx((0.1 * 0.316) ** 0.5 * 10**up)
     assert found.reason.endswith(
-        ", as the rate will not stay at its top; the suggestion is kept at 1.0e-01, the highest rate that was stable."
+        f", as the rate will not stay at its top; that would be {0.1 * 10**up:.1e}, so it is kept at 1.0e-01, the highest "
+        "rate that was stable."
     )
+
+
+def test_the_range_ends_below_a_rate_that_these_trainings_saw_fail() -> None:
+    """A cosine would raise both ends by 1.8; and a rate above the failed one that happened to end is not stable."""
+    failed = ProbeRun(0.178, np.array([10.0, 90.0]), "diverged")
+    found = Evidence(0.1, (ended(0.1, 2.0), failed, ended(0.0316, 4.0), ended(0.316, 9.0)), 100).suggest(100, "cosine")
+    assert (found.lr, found.high) == (0.1, 0.178)
 
 
 @pytest.mark.parametrize(
@@ -379,6 +393,14 @@ def test_a_rate_for_any_training_is_in_its_range_and_below_what_failed(
     failed = [run for run in runs if run.num_steps == 128 and run.stop_reason == "diverged"]
     if failed and not any(run.num_steps == 128 for run in compared):
         assert found.high <= min(run.lr for run in failed) / 3
+
+
+def test_of_one_group_the_others_may_be_the_reason_for_none() -> None:
+    """Lower rates for this group do not help where another one's rate explodes."""
+    runs = (ProbeRun(0.1, np.ones(10), "diverged"), ProbeRun(0.03, np.ones(9), "diverged"))
+    assert Evidence(0.1, runs, 20, group=1).suggestion.reason == (
+        "In 2 short trainings (19 steps in all), none got to a finite end; look at the rates of the other param groups, too."
+    )
 
 
 @given(some_runs())

@@ -223,3 +223,10 @@ def test_a_range_without_ends_stays_open() -> None:
     """An end that no rule knows cannot move, nor be too far from the other one."""
     found = for_training(replace(FOUND, low=None, high=None), Horizon(1000), 100)
     assert (found.low, found.high, found.confidence) == (None, None, "high")
+
+
+def test_the_range_does_not_go_beyond_the_highest_rate_that_was_tried() -> None:
+    """A cosine raises rate and range; the rate itself stays in it."""
+    wide = replace(FOUND, high=4e-3)
+    assert for_training(wide, Horizon(100, "cosine"), 100, highest=5e-3).high == 5e-3
+    assert for_training(wide, Horizon(100, "cosine"), 100, highest=1e-6).high == pytest.approx(1e-3 * 10**DECAYING_GAIN)

@@ -12,7 +12,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from lr_widget.errors import NoSuggestionError
-from lr_widget.suggest import Suggestion, with_spread
+from lr_widget.suggest import Suggestion, of_one_group, with_spread
 
 FOUND = Suggestion(1e-3, "auto", "Here.")
 NO_NUMBER = r"^a Suggestion is no number, here for the rate 0\.001; use float\(suggestion\)$"
@@ -120,3 +120,16 @@ def test_suggestions_are_still_compared_copied_and_told_apart() -> None:
     assert len({FOUND, Suggestion(1e-3, "auto", "Here.")}) == 1
     with pytest.raises(TypeError, match=NO_NUMBER):
         sorted([FOUND, FOUND])
+
+
+@pytest.mark.parametrize(("lowest", "confidence"), [(1.001e-3, "high"), (0.999e-3, "medium")])
+def test_sweeps_that_lie_more_than_a_decade_apart_are_no_high_confidence(lowest: float, confidence: str) -> None:
+    """The range that holds them is wider than "high" promises."""
+    found = Suggestion(5e-3, "auto", "Here.", low=3e-3, high=1e-2, confidence="high")
+    assert with_spread(found, [Suggestion(lowest, "auto", "There.")]).confidence == confidence
+
+
+def test_the_reason_of_one_group_says_that_the_others_train_too() -> None:
+    """The rate stays."""
+    others = "The other param groups train at their own rates meanwhile: a fall from the first rates on may be theirs."
+    assert of_one_group(FOUND) == Suggestion(1e-3, "auto", f"Here. {others}")

@@ -15,11 +15,11 @@ from ...suggest import Suggestion
 from ..keywords import Keywords, refuse_unknown, spelled_out
 from ..plan import Plan, make_plan, restorable
 from ..progress import drain, progress_bar
-from ..range_test import range_test
+from ..range_test import RangeTest, run_to_end
 from .probing import DEFAULT_MAX_STEPS, Probing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from typing_extensions import Unpack
 
@@ -139,8 +139,8 @@ def probe(
     for start, this in zip(_starts(around, len(plans), groups), plans, strict=True):
         group = this.set_rate.group
         only: int | Literal["together"] = "together" if group is None else group
-        given = (model, optimizer, loss_fn, train_data)
-        test = partial(range_test, *given, groups=only, repeats=repeats, progress=progress, **options)
+        of_test = partial(make_plan, model, optimizer, loss_fn, train_data, groups=only, **options)
+        test = partial(_tested, of_test, found, repeats, progress=progress)
         make = partial(Probing, this.holding(found) if found else this, probe_steps=probe_steps, max_steps=max_steps)
         try:
             evidence, reason = _probed(make, start, test, progress=progress)
@@ -209,12 +209,25 @@ def _starts(around: Any, number: int, groups: int | str) -> list[_Start | None]:
             f"around must have one entry a param group, {number}, got {len(starts)}; give None for one that "
             "a range test is to find"
         )
-    return [None if start is None else _start(start) for start in starts]
+    of = range(number) if groups == "each" else [None if groups == "together" else int(groups)]
+    return [None if start is None else _start(start, group) for start, group in zip(starts, of, strict=True)]
 
 
-def _start(around: Around) -> _Start:
-    """Return the rate to start from and the records that it comes from."""
-    return rate_of(around), around if isinstance(around, LRRecords) else None
+def _start(around: Around, group: int | None) -> _Start:
+    """Return the rate to start from and the records that it comes from, unless they are of another param group."""
+    if not isinstance(around, LRRecords):
+        return rate_of(around), None
+    if around.group not in (None, group):
+        of = "all param groups" if group is None else f"param group {group}"
+        raise ValueError(f"around must be records of {of}, got those of param group {around.group}; give a rate")
+    return rate_of(around), around
+
+
+def _tested(make: Callable[[], Plan], held: Mapping[int, float], repeats: int, *, progress: bool) -> LRRecords:
+    """Run the range test that comes first, with rates held for other groups; its keywords are checked only here."""
+    plan = make()
+    test = RangeTest(plan.holding(held) if held else plan, repeats)
+    return test.records(run_to_end(test, progress=progress))
 
 
 def _probed(
@@ -226,7 +239,7 @@ def _probed(
         tested = test()
         if tested.stop_reason == "interrupted":
             raise KeyboardInterrupt
-        start = _start(tested)
+        start = rate_of(tested), tested
     probing = make(start[0], records=start[1])
     with progress_bar("probes", probing.num_steps, enabled=progress) as show:
         reason = drain(probing.steps(), show)

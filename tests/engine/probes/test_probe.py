@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import itertools
 import math
@@ -247,12 +248,17 @@ class Counter:
 def test_what_an_iterator_names_is_put_back_after_every_training():
     """An iterator can be walked once, and the range test and each probe need its items."""
     options, counter = bowl_options(), Counter()
+    hidden = f"_counter_{id(counter)}"  # where no reference that can be followed leads
+    setattr(builtins, hidden, counter)
 
     def step(model: nn.Module, batch: Any) -> torch.Tensor:
-        counter.__dict__["count"] += 1
+        getattr(builtins, "_" + hidden[1:]).__dict__["count"] += 1
         return model(batch)
 
-    probe(**{**options, "train_step": step}, also_restore=iter([counter]), end_lr=0.5, num_steps=20)
+    try:
+        probe(**{**options, "train_step": step}, also_restore=iter([counter]), end_lr=0.5, num_steps=20)
+    finally:
+        delattr(builtins, hidden)
     assert counter.count == 0
 
 
@@ -327,8 +333,9 @@ def test_records_of_each_group_say_where_its_probes_begin():
     given = probe(**options, groups="each", around=tested)
     assert all(evidence.records is records for evidence, records in zip(given, tested, strict=True))
     made = probe(**options, groups="each", **sweep)
-    assert [evidence.records.loss.tolist() for evidence in made] == [records.loss.tolist() for records in tested]
-    assert [evidence.suggested for evidence in made] == [rate_of(records) for records in tested]
+    assert made[0].records.loss.tolist() == tested[0].loss.tolist()
+    assert set(made[1].records.group_lrs[:, 0]) == {made[0].suggestion.lr}  # held at the rate found for it, not its own
+    assert [evidence.suggested for evidence in made] == [rate_of(evidence.records) for evidence in made]
     mixed = probe(**options, groups="each", around=(None, 0.5), **sweep)
     assert [evidence.suggested for evidence in mixed] == [made[0].suggested, 0.5]
 
@@ -362,7 +369,27 @@ def test_a_group_without_a_rate_to_begin_at_is_named():
     with pytest.raises(
         NoSuggestionError, match=r"^there is no rate to probe param group 1 around: The loss is the same"
     ):
-        probe(**options, groups="each", around=[0.001, None])
+        probe(**options, groups=1)
+
+
+def test_records_of_another_group_are_no_start():
+    """Their rate is for that group alone."""
+    options, _ = two_bowls()
+    data = {name: options[name] for name in ("model", "optimizer", "loss_fn", "train_data", "train_step", "progress")}
+    tested = range_test(**data, groups="each", num_steps=20)
+    with pytest.raises(ValueError, match=r"around must be records of param group 0, got those of param group 1; give"):
+        probe(**options, groups=0, around=tested[1])
+    with pytest.raises(ValueError, match=r"around must be records of all param groups, got those of param group 1"):
+        probe(**options, around=tested[1])
+
+
+def test_a_group_begins_at_a_rate_that_is_tested_with_those_found_before():
+    """The first group's own rate explodes; held at that, the second one's test would end at rates far too low."""
+    options, _ = two_bowls()
+    options["optimizer"].param_groups[0]["lr"] = 1.0
+    steep, flat = probe(**{**options, "max_steps": 100}, groups="each")
+    assert steep.suggestion.lr == pytest.approx(0.01, rel=0.5)
+    assert flat.suggested > 0.1
 
 
 @pytest.mark.parametrize(("before_it", "groups"), [("none", 0), ("one", 1), ("the first group", 1), ("one more", 2)])

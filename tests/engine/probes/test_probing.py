@@ -212,7 +212,7 @@ def test_where_all_longer_trainings_explode_the_rate_is_well_below_theirs(explod
     found = evidence.suggest(train_steps=8)
     assert [found.lr, found.low, found.high] == pytest.approx([limit] * 3)
     assert found.reason.endswith(
-        f"; the suggestion is kept at {limit:.1e}, half a decade below those that failed for longer."
+        f"; that would be 1.0e-01, so it is kept at {limit:.1e}, half a decade below those that failed for longer."
     )
     assert (evidence.best, evidence.compared) == (evidence.runs[0], evidence.runs[:5])
 

@@ -84,6 +84,7 @@ def test_no_training_is_longer_than_the_one_that_the_rate_is_for(
         (100, 50, 1200, [(50, "one_cycle", 1200)]),
         (40, 500, 2000, [(40, "constant", 160), (160, "one_cycle", 640), (400, "one_cycle", 1200)]),
         (300, 5000, 300, [(300, "constant", 300)]),
+        (300, 200, 300, [(200, "one_cycle", 300)]),
     ],
 )
 def test_the_length_of_the_first_trainings_may_be_given(
