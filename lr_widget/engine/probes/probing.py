@@ -100,7 +100,7 @@ class Probing:
 
     def _sweep(self, lr: float) -> Sweep:
         steps = self.round.num_steps
-        return Sweep(lr, lr, steps, Horizon(steps, self.round.schedule).over(lr, steps))
+        return Sweep(lr, lr, steps, Horizon(schedule=self.round.schedule).over(lr, steps))
 
     def _next(self) -> float | None:
         """Return the rate of the next training, in this round or a longer one; None where there is none."""

@@ -37,8 +37,10 @@ rate that probes begin with count, too, and to count trainings as equal whose di
 schedule-free AdamW (at its default rate of 2.5e-3, in every column) train for 400 steps longer, and stand only for the
 tasks whose optimizer is Adam or AdamW: elsewhere they would be another optimizer, not another rate. They have one seed, and
 their regret can be negative. Random search is the mean of many searches. The columns of 6,400 steps stand for the tasks that
-were trained for so long, 14 of 19. Held-out windows of the text tasks overlap with training windows. Made by `python -m tests.benchmarks.trainings --write`; `--rebuild` computes what is not stored,
-`--probe` and `--others` the probes and the alternatives anew.
+were trained for so long, 14 of 19. Held-out windows of the text tasks overlap with training windows.
+
+Made by `python -m tests.benchmarks.trainings --write`; `--rebuild` computes what is not stored, `--probe` and `--others` the
+probes and the alternatives anew.
 """
 
 
