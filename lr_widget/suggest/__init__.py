@@ -1,6 +1,6 @@
 """The rules that read a learning rate off the curve of a range test. NumPy arrays in, no torch."""
 
-from .horizon import for_training, shift
+from .horizon import for_training
 from .rules import RULES, suggest_all, suggest_lr
 from .suggestion import PROBE, Suggestion, of_one_group, with_spread
 
@@ -10,7 +10,6 @@ __all__ = [
     "Suggestion",
     "for_training",
     "of_one_group",
-    "shift",
     "suggest_all",
     "suggest_lr",
     "with_spread",

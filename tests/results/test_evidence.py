@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from lr_widget.horizon import TRAIN_SCHEDULES, Horizon
 from lr_widget.results import Evidence, ProbeRun
-from lr_widget.suggest import Suggestion, shift
+from lr_widget.suggest import Suggestion
+from lr_widget.suggest.horizon import shift
 
 from .helpers import ended, longer, some_rounds, some_runs
 

@@ -11,8 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lr_widget.horizon import TRAIN_SCHEDULES, Horizon
-from lr_widget.suggest import RULES, Suggestion, for_training, shift
-from lr_widget.suggest.horizon import CARRIES, DECAYING_GAIN, DECAYING_SLOPE, SLOPE, SLOPE_DEVIATION, SURE_DECADES
+from lr_widget.suggest import RULES, Suggestion, for_training
+from lr_widget.suggest.horizon import (
+    CARRIES,
+    DECAYING_GAIN,
+    DECAYING_SLOPE,
+    SLOPE,
+    SLOPE_DEVIATION,
+    SURE_DECADES,
+    shift,
+)
 
 FOUND = Suggestion(1e-3, "auto", "Here; 3 of 9 other rules agree.", low=5e-4, high=2e-3, confidence="high")
 LENGTHS = st.integers(1, 10**12)

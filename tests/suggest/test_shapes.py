@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lr_widget.suggest.shapes import fit_shapes
+from lr_widget.suggest.shapes import _innovations, fit_shapes
 
 X = np.linspace(-7, 1, 161)
 
@@ -114,3 +114,8 @@ def test_probabilities_add_up_and_a_flat_curve_has_no_shape():
     assert flat is None or flat.evidence == pytest.approx(0.0, abs=1e-6)
     assert fit_shapes(X, np.linspace(0, 1, X.size), nothing) is None
     assert fit_shapes(np.zeros(5), np.arange(5.0)[::-1], np.zeros(5, bool)) is None
+
+
+def test_the_first_error_counts_as_one_that_nothing_came_before() -> None:
+    """By hand, half of each error stays: 1 has 3/4 of the variance to itself, and 0 comes 1/2 after it."""
+    assert _innovations(np.array([1.0, 0.0]), 0.5) == pytest.approx(0.75 + 0.25)

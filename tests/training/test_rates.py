@@ -370,3 +370,10 @@ def test_a_group_with_nothing_to_train_is_not_swept() -> None:
         RateSetter([optimizer], groups=0)
     assert RateSetter([optimizer])(3.0) == (3.0, 1.5)
     assert RateSetter([optimizer], groups=1)(0.7) == (3.0, 0.7)
+
+
+def test_a_tensor_rate_of_0_is_held_at_0() -> None:
+    """It is no rate that its dtype cannot hold."""
+    frozen, swept = next(net().parameters()), torch.nn.Parameter(torch.ones(1))
+    groups = [{"params": [frozen], "lr": torch.tensor(0.0)}, {"params": [swept], "lr": torch.tensor(0.1)}]
+    assert RateSetter([torch.optim.SGD(groups, foreach=False)], groups=1)(0.5) == (0.0, 0.5)

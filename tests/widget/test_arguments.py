@@ -10,6 +10,7 @@ import traitlets
 from torch import nn
 
 from lr_widget import LRRecords
+from lr_widget.engine import Round
 from lr_widget.horizon import Horizon
 from lr_widget.schedule import Sweep
 from lr_widget.widget.arguments import LEAST_PROBE_BUDGET, Arguments, probe_plan
@@ -104,6 +105,8 @@ def test_four_probes_can_go_to_their_end(max_steps: int, probe_steps: int) -> No
     job = given().probes(1e-2, max_steps, None, Horizon())
     assert (job.probing.round.num_steps, job.num_steps) == (probe_steps, max_steps)
     assert f"of {probe_steps} steps at a constant rate" in job.waiting
+    job.probing.round = Round(300, "cosine", 900)
+    assert "of 300 steps with a cosine schedule" in job.waiting  # those of now, not of the beginning
 
 
 def test_probes_keep_the_training_and_the_records_that_they_are_given() -> None:

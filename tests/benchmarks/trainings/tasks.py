@@ -1,4 +1,7 @@
-"""The tasks, in pairs of a kind: the first helps to choose, the second only reports; fixed before anything was measured."""
+"""The tasks, in pairs of a kind: the first helps to choose, the second only reports.
+
+They were fixed beforehand, but for the pretraining of the two text models: see the introduction of RESULTS.md.
+"""
 
 from __future__ import annotations
 

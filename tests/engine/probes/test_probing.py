@@ -15,7 +15,7 @@ from lr_widget import probe
 from lr_widget.engine.probes import Probing, make_probe_plan
 from lr_widget.horizon import TRAIN_SCHEDULES, Horizon
 from lr_widget.results import Evidence
-from lr_widget.suggest import shift
+from lr_widget.suggest.horizon import shift
 
 from .helpers import bowl_options, ends, scripted
 
