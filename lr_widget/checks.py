@@ -5,11 +5,21 @@ from __future__ import annotations
 import builtins
 import keyword
 import math
+import re
 import unicodedata
 from numbers import Integral, Real
 from typing import Any
 
 _SEEDS = 2**63
+_MOST = 10**9  # steps and the like; more would not end, and no float counts them
+_LONGEST_NAME = 100
+_SHOWN = 60  # characters of a value in a message
+_COLORS = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")  # of a terminal
+# All but line feed and tab: controls, marks and overrides of the direction, invisible ones, halves of a surrogate pair,
+# and what is no character.
+_ILLEGIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\uffff]"
+)
 
 
 def check_rate(name: str, value: Any) -> float:
@@ -36,13 +46,30 @@ def check_count(name: str, value: Any, least: int = 1, usual: int = 1) -> int:
 
     Raises:
         TypeError: it is not of an integer type; 100.0 is a float.
-        ValueError: it is below `least`.
+        ValueError: it is below `least`, or above 1,000,000,000.
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {describe(value)}; {usual} is usual")
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {shown(value)}; {usual} is usual")
+    if int(value) > _MOST:
+        raise ValueError(f"{name} must be at most {_MOST:,}, got {shown(value)}; {usual} is usual")
     return int(value)
+
+
+def check_number(name: str, value: Any) -> float:
+    """Return a finite number as a float.
+
+    Raises:
+        TypeError: it is no real number.
+        ValueError: it is not finite.
+    """
+    if not _is_real(value):
+        raise TypeError(f"{name} must be a number, got {describe(value)}; give one like 2.5")
+    number = as_float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be finite, got {shown(value)}; give a number like 2.5")
+    return number
 
 
 def check_share(name: str, value: Any) -> float:
@@ -80,10 +107,14 @@ def check_variable_name(name: object) -> str:
     """Return the name of a notebook variable in the normal form of Python's identifiers.
 
     Raises:
-        ValueError: it is no identifier, a keyword, a builtin, or a name that IPython itself assigns.
+        ValueError: it is no identifier, longer than 100 characters, a keyword, a builtin, or a name that IPython itself
+            assigns.
     """
     if not isinstance(name, str) or not name.isidentifier():
         raise ValueError(f"the variable's name must be a Python identifier, got {shown(name)}; use for example 'lr'")
+    if len(name) > _LONGEST_NAME:
+        rule = f"the variable's name must have at most {_LONGEST_NAME} characters"
+        raise ValueError(f"{rule}, got {len(name):,}; use for example 'lr'")
     # Without the normal form, the next cell would not find the variable.
     name = unicodedata.normalize("NFKC", name)
     if keyword.iskeyword(name):
@@ -104,16 +135,41 @@ def describe(value: Any) -> str:
     if hasattr(value, "untyped_storage") and not isinstance(value, type):  # a tensor, told without importing torch
         return f"a {value.dtype} tensor of shape {tuple(value.shape)}"
     if isinstance(value, (tuple, list)):
-        return f"a {type(value).__name__} of length {len(value)}"
-    return f"{shown(value)} of type {type(value).__name__}"
+        return f"a {type_name(value)} of length {len(value)}"
+    return f"{shown(value)} of type {type_name(value)}"
 
 
 def shown(value: Any) -> str:
     """Return the beginning of a value's repr, for an error message, or its type where the repr raises."""
     try:
-        return f"{value!r:.60}"
+        # The repr of a long text is not made first: a browser may send one of megabytes.
+        text = repr(value[:_SHOWN] if type(value) is str else value)
     except Exception:  # noqa: BLE001  # an int of 5,000 digits, a list nested too deep, or a repr of the user's own
-        return f"one of type {type(value).__name__}"
+        return f"one of type {type_name(value)}"
+    return legible(text[:_SHOWN])
+
+
+def type_name(value: object) -> str:
+    """Return the name of a value's type, as far as it is of a usual length."""
+    # Not `type(value).__name__`, which a metaclass may replace by anything.
+    return legible(str(type.__dict__["__name__"].__get__(type(value)))[:_SHOWN])
+
+
+def text_of(value: object) -> str:
+    """Return `str(value)`, or words in its place where that raises."""
+    try:
+        return str.__str__(str(value))  # a plain text, whose length and parts are no code of the user's
+    except BaseException:  # noqa: BLE001  # code of the user's, which may raise anything
+        return f"a {type_name(value)} that cannot be written as text"
+
+
+def legible(text: str) -> str:
+    r"""Make a text fit to be encoded and shown: `�` for halves of characters, controls, and overrides of the direction.
+
+    >>> legible("a\x00b\udc80c"), legible("\x1b[31mred\x1b[0m\r\n")
+    ('a�b�c', 'red\n')
+    """
+    return _ILLEGIBLE.sub("�", _COLORS.sub("", text).replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def as_float(value: Any) -> float:

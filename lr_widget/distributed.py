@@ -14,6 +14,7 @@ import torch
 from torch import distributed
 from torch.distributed.distributed_c10d import PrefixStore
 
+from .checks import text_of, type_name
 from .errors import add_note
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class Ranks:
     def announce(self, error: BaseException) -> None:
         """Let the others read about a failure, before they hear in an exchange that there is one."""
         with suppress(Exception):  # the store may have gone with its process, and the failure itself matters more
-            self._store.set(f"{self._number}/failure/{self.rank}", f"{type(error).__name__}: {error}")
+            self._store.set(f"{self._number}/failure/{self.rank}", f"{type_name(error)}: {text_of(error)}")
 
     def failure_of_another(self) -> RuntimeError | None:
         """Return an error that says how another rank has failed; None where none has said so."""
@@ -159,7 +160,7 @@ class Ranks:
         if self.has_parted:
             return None
         self.has_parted = True
-        is_lost = isinstance(error, RuntimeError) and _LOST.search(str(error)) is not None
+        is_lost = isinstance(error, RuntimeError) and _LOST.search(text_of(error)) is not None
         cause = self.failure_of_another() if is_lost else None
         if cause is None:
             self.announce(error)

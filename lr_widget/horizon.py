@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .checks import check_count, describe
+from .checks import check_count, describe, shown
 from .schedule import check_num_steps, constant, cosine_decay, linear_decay, one_cycle, warmed_up
 
 if TYPE_CHECKING:
@@ -108,5 +108,5 @@ def _checked_schedule(schedule: object) -> str:
     if not isinstance(schedule, str):
         raise TypeError(f"{rule}, got {describe(schedule)}; give its name")
     if schedule not in TRAIN_SCHEDULES:
-        raise ValueError(f"{rule}, got {schedule!r}; give the one that is most like yours")
+        raise ValueError(f"{rule}, got {shown(schedule)}; give the one that is most like yours")
     return TRAIN_SCHEDULES[TRAIN_SCHEDULES.index(schedule)]  # a member of an enum that is a text becomes plain

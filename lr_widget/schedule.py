@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Context
 from typing import Any
 
 from .checks import check_count, check_rate
@@ -208,6 +209,26 @@ class Sweep:
         return {name: getattr(self, name) for name in ("start_lr", "end_lr", "num_steps", "schedule")}
 
 
+def rate_text(lr: float, digits: int = 2) -> str:
+    """Write a learning rate as it is written everywhere: in words, on the chart, in code.
+
+    Plain from 0.01 to below 10,000, else with an exponent, never with a needless zero. `rateText` in `js/src/rates.ts`
+    is its twin; both round a tie up.
+
+    Args:
+        lr: the rate.
+        digits: significant digits at most: 2 for a suggestion, 6 for a rate that somebody has chosen.
+
+    >>> [rate_text(lr) for lr in (1e-7, 0.00316, 0.00999, 0.316, 10.0, 9996)]
+    ['1e-7', '3.2e-3', '0.01', '0.32', '10', '1e4']
+    >>> rate_text(0.0123456, digits=6)
+    '0.0123456'
+    """
+    context = Context(prec=digits, rounding=ROUND_HALF_UP)
+    rounded = context.create_decimal(float(lr)).normalize(context)
+    return f"{rounded:f}" if -2 <= rounded.adjusted() <= 3 else f"{rounded:e}".replace("+", "")
+
+
 def check_bounds(start_lr: Any, end_lr: Any) -> tuple[float, float]:
     """Return the bounds of a sweep as floats.
 
@@ -218,7 +239,8 @@ def check_bounds(start_lr: Any, end_lr: Any) -> tuple[float, float]:
     start_lr, end_lr = check_rate("start_lr", start_lr), check_rate("end_lr", end_lr)
     if start_lr >= end_lr:
         raise ValueError(
-            f"start_lr must be below end_lr, got {start_lr:g} and {end_lr:g}; lower start_lr or raise end_lr"
+            f"start_lr must be below end_lr, got {rate_text(start_lr, 6)} and {rate_text(end_lr, 6)}; "
+            "lower start_lr or raise end_lr"
         )
     return start_lr, end_lr
 

@@ -11,7 +11,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lr_widget.checks import check_count, check_rate, check_seed, check_share, check_variable_name, describe
+from lr_widget.checks import (
+    check_count,
+    check_number,
+    check_rate,
+    check_seed,
+    check_share,
+    check_variable_name,
+    describe,
+    legible,
+    shown,
+    text_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -56,12 +67,23 @@ def test_a_count_becomes_an_int(value: Any) -> None:
         (True, TypeError, "n must be an integer, got True of type bool; 75 is usual"),
         (None, TypeError, "n must be an integer, got None of type NoneType"),
         (7, ValueError, "n must be at least 8, got 7; 75 is usual"),
+        (10**9 + 1, ValueError, "n must be at most 1,000,000,000, got 1000000001; 75 is usual"),
+        (int(1e308), ValueError, "n must be at most 1,000,000,000, got 1000000000.*; 75 is usual"),
+        (10**400, ValueError, "n must be at most 1,000,000,000, got 1000000000.*; 75 is usual"),
+        (-(10**400), ValueError, "n must be at least 8, got -1000000000.*; 75 is usual"),
     ],
+    ids=range(8),
 )
 def test_a_wrong_count_is_refused_with_value_and_remedy(value: Any, error: type[Exception], message: str) -> None:
-    """100.0 is no count by its type, 7 none by its size."""
-    with pytest.raises(error, match=message):
+    """100.0 is no count by its type, 7 and a number of 400 digits none by their size."""
+    with pytest.raises(error, match=message) as caught:
         check_count("n", value, least=8, usual=75)
+    assert len(str(caught.value)) < 200
+
+
+def test_a_billion_is_the_largest_count() -> None:
+    """No test of more steps would end."""
+    assert check_count("n", 10**9) == 10**9
 
 
 @given(st.floats(0, 1, exclude_max=True))
@@ -109,12 +131,85 @@ def test_a_value_whose_repr_raises_is_still_described(check: Any) -> None:
         assert f"one of type {type(value).__name__}" in message
 
 
+class Loud:
+    """A value whose repr is what it was given."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@given(st.text(st.characters(categories=["Cs", "Cc", "Cf", "Cn", "L"])))
+def test_every_value_is_shown_in_sixty_characters_that_can_be_encoded(text: str) -> None:
+    """Whatever the value says of itself."""
+    for value in (text, Loud(text), [text], {text: text}):
+        said = shown(value)
+        said.encode()
+        assert len(said) <= 60
+        assert not [c for c in said if c < " " and c not in "\n\t"]
+
+
+def test_a_text_of_megabytes_is_shown_by_its_beginning() -> None:
+    """A browser may send one."""
+    assert shown("x" * 10**7) == "'" + "x" * 59
+    assert shown("no") == "'no'"
+
+
+def test_what_steers_a_terminal_or_turns_the_writing_is_not_kept() -> None:
+    """Colours go, other controls are marked, and writings of every direction stay."""
+    assert legible("\x1b[1;31mred\x1b[0m \x1b]0;title\x07") == "red \ufffd]0;title\ufffd"
+    assert legible("a\u202eb\u2066c\u200bd\ufeffe\x9bf\uffff") == "a\ufffdb\ufffdc\ufffdd\ufffde\ufffdf\ufffd"
+    assert legible("line\r\nline\rline\tend") == "line\nline\nline\tend"
+    assert legible("naïve שלום عربي 漢字 👩‍🔬") == "naïve שלום عربي 漢字 👩‍🔬"
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
+def test_a_value_that_has_no_text_gets_words(error: type[BaseException]) -> None:
+    """The text of an error is asked for while something is put back, and must not end that."""
+
+    class Silent:
+        def __str__(self) -> str:
+            raise error
+
+    assert text_of(Silent()) == "a Silent that cannot be written as text"
+    assert text_of(ValueError("no")) == "no"
+
+
+JSON: Any = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.integers()
+    | st.integers(0, 400).map(lambda digits: 10**digits)
+    | st.text(st.characters()),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters()), inner),
+)
+
+
+@pytest.mark.parametrize("check", [check_rate, check_count, check_number, check_share, check_variable_name, check_seed])
+@given(value=JSON)
+def test_any_value_is_taken_or_refused_in_few_words(check: Any, value: Any) -> None:
+    """With the errors that stand in the checks' docstrings, and in words that can be sent."""
+    named = check in (check_rate, check_count, check_number, check_share)
+    said = ""
+    try:
+        check("setting", value) if named else check(value)
+    except (ValueError, TypeError) as error:
+        said = str(error)
+    said.encode()
+    assert len(said) <= 300
+
+
 def test_a_variables_name_is_read_as_python_reads_it() -> None:
     """A ligature is two letters; keywords, builtins and IPython's own names are refused."""
     assert check_variable_name("ﬁne_lr") == "fine_lr"
-    for wrong in ("a b", "for", "print", "_i3", "", None, 3):
-        with pytest.raises(ValueError, match="use for example 'lr'"):
+    for wrong in ("a b", "for", "print", "_i3", "", None, 3, "a" * 101, "ﷺ" * 10**6, "_" * 10**6, "\udc80"):
+        with pytest.raises(ValueError, match="use for example 'lr'") as caught:
             check_variable_name(wrong)
+        assert len(str(caught.value)) < 200
+    assert check_variable_name("a" * 100) == "a" * 100
 
 
 @pytest.mark.parametrize(
@@ -125,7 +220,9 @@ def test_a_variables_name_is_read_as_python_reads_it() -> None:
         ((1, 2), "a tuple of length 2"),
         ([], "a list of length 0"),
         ("x", "'x' of type str"),
+        (type("T" * 10**6, (), {"__repr__": lambda self: "t"})(), f"t of type {'T' * 60}"),
     ],
+    ids=range(6),
 )
 def test_values_are_described_in_a_few_words(value: Any, words: str) -> None:
     """A tensor by its shape, a sequence by its length, anything else by itself and its type."""

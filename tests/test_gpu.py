@@ -120,7 +120,7 @@ def test_an_exception_comes_after_the_records_of_the_steps_before_it(lag: int, m
     steps, records = read_late(fail_in_step_6), []
     with pytest.raises(ZeroDivisionError, match="in step 6") as caught:
         records.extend(steps)
-    assert caught.value.__notes__ == ["while lr_widget was in step 6 of 12, at learning rate 0.00316"]  # type: ignore[attr-defined]
+    assert caught.value.__notes__ == ["while lr_widget was in step 6 of 12, at learning rate 3.2e-3"]  # type: ignore[attr-defined]
     assert [record.step for record in records] == [1, 2, 3, 4, 5]
 
 

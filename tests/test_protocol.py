@@ -26,7 +26,21 @@ NOT_SHOWN = {
 }
 # Rule names are passed on as they are, so that a new rule changes nothing in the browser.
 PASSED_ON = {"rule"}
-SAMPLES = {"string": "1", "number": 7, "null": None}
+SAMPLES = {"string": "1", "number": 7, "null": None, "number[]": [1e-5, 1e-2, 0.5, 2.5]}
+# The parts of the state that change each at its own pace, by the names of their traits.
+FORMS: dict[str, tuple[str, Any]] = {
+    "progress": ("Progress", messages.Progress),
+    "view_state": ("ViewState", messages.View),
+    "answer": ("Answer", messages.Answer),
+    "chart_state": ("ChartState", messages.ChartState),
+}
+NESTED = {
+    "Note": messages.Note,
+    "Question": messages.Question,
+    "Rule": messages.Rule,
+    "ShownRun": messages.ShownRun,
+    "SweepOf": messages.SweepOf,
+}
 
 
 def differences(source: str) -> list[str]:
@@ -34,7 +48,8 @@ def differences(source: str) -> list[str]:
     browser = Declarations(source)
     shown = browser.fields("State")
     found = [
-        *compare("ViewState", browser.fields("ViewState"), fields_of(messages.View)),
+        *(each for name, form in FORMS.values() for each in compare(name, browser.fields(name), form_of(form))),
+        *(each for name, form in NESTED.items() for each in compare(name, browser.fields(name), fields_of(form))),
         *compare("State", shown, state_of(LRFinderWidget)),
         *compare_names("STATE_KEYS", browser.texts("STATE_KEYS"), shown),
         *compare_names("Setting", browser.texts("Setting"), messages.SETTINGS),
@@ -72,10 +87,19 @@ def state_of(widget: type[traitlets.HasTraits]) -> Fields:
     return found
 
 
+def form_of(typed_dict: Any) -> Fields:
+    """The fields of a part of the state; a refused setting, for Python a text, is one of those that there are."""
+    fields = fields_of(typed_dict)
+    if "refused" in fields:
+        assert fields["refused"] == "string"
+        fields["refused"] = text_of(json.dumps(name) for name in (*messages.SETTINGS, ""))
+    return fields
+
+
 def json_type(name: str, trait: Any) -> list[Any]:
     """The type of a trait's values: that of its default, unless the trait says more or the default is None."""
-    if name == "view_state":
-        return type_of(messages.View)
+    if name in FORMS:
+        return [form_of(FORMS[name][1])]
     choices = getattr(trait, "values", None)
     if choices is not None and name not in PASSED_ON:
         return [json.dumps(choice) for choice in choices]
@@ -107,6 +131,8 @@ def misread(message: dict[str, Any]) -> list[str]:
         command = messages.parse(message)
     except ValueError as error:
         return [f"{message} is refused by Python: {error}"]
+    if command.command == "zoom" and message["value"] is not None:
+        assert messages.read_window(command.value) == tuple(message["value"])
     return [
         f"{message}: {key} is lost in Python" for key, value in message.items() if getattr(command, key, ...) != value
     ]
@@ -124,22 +150,41 @@ def test_both_sides_have_the_same_names_and_types() -> None:
     ("old", "new", "found"),
     [
         ("  is_blocking: boolean;", "  is_blocking: string;", "ViewState.is_blocking is string"),
-        ("  code: string;\n", "", "ViewState.code is missing in TypeScript"),
-        ("  code: string;\n", "  code?: string;\n", "ViewState.code? is string in TypeScript and missing in Python"),
+        ("  code: string;\n", "", "Answer.code is missing in TypeScript"),
+        ("  code: string;\n", "  code?: string;\n", "Answer.code? is string in TypeScript and missing in Python"),
         ("  hint: string;", "  hint: string | null;", "ViewState.failure is "),
-        ("text: string };\n  suggestion", "words: string };\n  suggestion", "ViewState.progress is "),
-        ("[number, number]", "number[]", "ViewState.bounds is number[]"),
+        ("  yes: string;", "  yes: boolean;", "ViewState.question is "),
+        ("  yes: string;", "  yes: boolean;", "Question.yes is boolean in TypeScript"),
+        ("question: Question | null", "question: Question", "ViewState.question is "),
+        (' | "error";\n  text', ";\n  text", "Note.kind is "),
+        ('refused: Setting | ""', "refused: Setting", "ViewState.refused is "),
+        ("  step: number;\n  total", "  step: string;\n  total", "Progress.step is string"),
+        ("  total: number;\n", "", "State.progress is "),
+        ("advice: string[]", "advice: string", "Answer.advice is string in TypeScript"),
+        ("rules: Rule[]", "rules: Rule", "State.answer is "),
+        ("  reason: string;\n}\n", "}\n", "Rule.reason is missing in TypeScript"),
+        ("  bottom: number;", "  bottom: number | null;", "ChartState.margins is "),
+        ("  raw: number | null;", "  raw: number;", "ShownRun.marks is "),
+        ("marks: Marks | null", "marks: Marks", "ShownRun.marks is "),
+        ("sweep: SweepOf | null", "sweep: SweepOf | null; theme: string", "ChartState.runs is "),
+        ("  schedule: string;\n", "", "SweepOf.schedule is missing in TypeScript"),
+        ('  | "probe_aside"\n', "", "ChartState.legend is "),
         (' | "clear"', ' | "clear" | "export"', "ViewState.can is "),
-        ("  num_steps: number;", "  num_steps: string;", "State.num_steps is string"),
+        ('  | "reset_zoom"\n', "", "ViewState.can is "),
+        ("  num_steps: number;\n  repeats", "  num_steps: string;\n  repeats", "State.num_steps is string"),
         ("  train_steps: number | null;", "  train_steps: number;", "State.train_steps is number in TypeScript"),
-        (' | "cosine"', "", "State.train_schedule is "),
+        ("  loss_max: number | null;", "  loss_max: number;", "State.loss_max is number in TypeScript"),
+        ('  | "cosine"\n', "", "State.train_schedule is "),
+        ('"linear" | "log"', '"linear"', "State.loss_scale is "),
         ("  rule: string;", "  rule: string;\n  theme: string;", "State.theme is string in TypeScript and missing"),
         (' | "failed";', ";", "State.status is "),
         ('  "status",\n', "", "STATE_KEYS.status is missing in TypeScript"),
+        ('  "chart_state",\n', "", "STATE_KEYS.chart_state is missing in TypeScript"),
         ('  | "variable"\n', "", "Setting.variable is missing in TypeScript"),
-        (' | "draw" }', " }", "command.draw is missing in TypeScript"),
+        (' | "draw"', "", "command.draw is missing in TypeScript"),
         ('"start" | "probe"', '"start" | "reset" | "probe"', "command.reset is present in TypeScript and missing"),
         ("run_id: number }", "run: number }", "Command.run is present in TypeScript and missing in Python"),
+        ("run_id: number }", "run: number }", "{'command': 'hide', 'run': 7} is refused by Python"),
     ],
 )
 def test_a_drifted_copy_is_found(old: str, new: str, found: str) -> None:
@@ -150,13 +195,17 @@ def test_a_drifted_copy_is_found(old: str, new: str, found: str) -> None:
 
 
 def test_a_drifted_python_side_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A setting, a field and a command that the browser does not know."""
+    """A setting, fields of several parts and a command that the browser does not know."""
     names = (*get_args(messages.CommandName), "reset")
     monkeypatch.setattr(messages, "SETTINGS", (*messages.SETTINGS, "seed"))
-    monkeypatch.setitem(messages.View.__annotations__, "theme", str)
+    for form in (messages.View, messages.Progress, messages.Answer, messages.ShownRun):
+        monkeypatch.setitem(form.__annotations__, "theme", str)
     monkeypatch.setattr(messages, "CommandName", Literal[names])
     assert {
         "ViewState.theme is missing in TypeScript and string in Python",
+        "Progress.theme is missing in TypeScript and string in Python",
+        "Answer.theme is missing in TypeScript and string in Python",
+        "ShownRun.theme is missing in TypeScript and string in Python",
         "Setting.seed is missing in TypeScript and present in Python",
         "command.reset is missing in TypeScript and present in Python",
     } <= set(differences(SOURCE))

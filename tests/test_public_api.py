@@ -90,7 +90,7 @@ CLASSES = {
     },
     "RestoreError": {"bases": "LRWidgetError, RuntimeError"},
     "StepRecord": {"constructor": "(step, lr, loss, group_lrs, val_loss=None, skipped=False)"},
-    "Suggestion": {"constructor": "(lr, rule, reason, low=None, high=None, confidence=None)"},
+    "Suggestion": {"constructor": "(lr, rule, reason, low=None, high=None, confidence=None, remedies=())"},
 }
 
 CALLS = """from typing import Any

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -24,6 +27,7 @@ from lr_widget.schedule import (
     linear_decay,
     make_schedule,
     one_cycle,
+    rate_text,
     warmed_up,
 )
 
@@ -236,3 +240,66 @@ def test_a_schedule_that_is_no_name_and_no_function_is_refused() -> None:
     """A list of rates is no schedule; the error names the three forms of one."""
     with pytest.raises(ValueError, match=r'schedule must be "exponential", "linear" or a function .*got \[0.1\]'):
         make_schedule([0.1], 1e-4, 0.1, 6)  # type: ignore[arg-type]
+
+
+# --- the notation of rates --------------------------------------------------------------------------------------------
+
+WRITTEN = re.compile(r"0\.0?[1-9]\d*|[1-9]\d{0,3}(\.\d*[1-9])?|[1-9](\.\d*[1-9])?e-?[1-9]\d*")
+
+
+@pytest.mark.parametrize(
+    ("lr", "digits", "text"),
+    [
+        (1e-7, 2, "1e-7"),
+        (3.2e-3, 2, "3.2e-3"),
+        (9.94e-3, 2, "9.9e-3"),
+        (9.99e-3, 2, "0.01"),
+        (0.01, 2, "0.01"),
+        (0.316, 2, "0.32"),
+        (0.125, 2, "0.13"),  # a tie, which JavaScript rounds up, too
+        (0.375, 2, "0.38"),
+        (1.0, 2, "1"),
+        (10.0, 2, "10"),
+        (1234, 2, "1200"),
+        (1234, 6, "1234"),
+        (9949.0, 2, "9900"),
+        (9996.0, 2, "1e4"),
+        (9996.0, 4, "9996"),
+        (10_000.0, 6, "1e4"),
+        (123_456.0, 2, "1.2e5"),
+        (0.0123456, 6, "0.0123456"),
+        (3.25e-3, 6, "3.25e-3"),
+        (1 / 3, 17, "0.33333333333333331"),
+        (0.1, 15, "0.1"),
+        (5e-324, 2, "4.9e-324"),
+        (1.7976931348623157e308, 2, "1.8e308"),
+        (np.float32(0.1), 2, "0.1"),
+        (np.float64(2e-5), 2, "2e-5"),
+    ],
+)
+def test_a_rate_is_written_in_one_notation(lr: float, digits: int, text: str) -> None:
+    """Plain from 0.01 to below 10,000, else with an exponent; worked out by hand."""
+    assert rate_text(lr, digits) == text
+
+
+@settings(deadline=None)
+@given(lr=st.floats(min_value=5e-324, max_value=1.7e308), digits=st.integers(1, 17))
+def test_the_text_of_a_rate_is_the_rate_in_that_many_digits(lr: float, digits: int) -> None:
+    """No further away than half of the last digit, without a needless zero, and stable when it is written again."""
+    text = rate_text(lr, digits)
+    assert WRITTEN.fullmatch(text), text
+    decimal = Decimal(text)
+    assert len(decimal.normalize().as_tuple().digits) <= digits
+    half = Fraction(1, 2) * Fraction(10) ** (Decimal(lr).adjusted() - digits + 1)
+    assert abs(Fraction(decimal) - Fraction(lr)) <= half
+    if digits <= 15 and 1e-300 <= lr <= 1e307:  # outside, floats have fewer digits or an end
+        assert rate_text(float(text), digits) == text
+
+
+@settings(deadline=None)
+@given(lr=st.floats(min_value=1e-300, max_value=1e300))
+def test_two_digits_of_a_rate_are_those_of_python_but_for_ties(lr: float) -> None:
+    """The number is the one that `f"{lr:.1e}"` has."""
+    exact = Decimal(lr)
+    is_tie = exact.scaleb(-exact.adjusted() + 1) % 1 == Decimal("0.5")
+    assert is_tie or float(rate_text(lr)) == float(f"{lr:.1e}")

@@ -1,8 +1,9 @@
-// Learning rates as positions on a logarithmic slider, as text, and as places on the chart.
+// Learning rates as positions on a logarithmic slider and as text, and other numbers as text.
 
 export const SLIDER_MIN = -10;
 export const SLIDER_MAX = 2;
 export const SLIDER_STEP = 0.05;
+export const TYPED_DIGITS = 6; // of a rate that somebody has chosen
 
 /** The rate at a slider position (log10 of the rate), in two digits. */
 export function rateAt(position: number): number {
@@ -14,12 +15,14 @@ export function positionOf(rate: number): number {
   return Math.min(SLIDER_MAX, Math.max(SLIDER_MIN, Math.log10(rate)));
 }
 
-/** A rate as one would type it: 1e-7, 0.0003, 10. */
-export function rateText(rate: number): string {
-  if (rate !== 0 && (Math.abs(rate) < 1e-4 || Math.abs(rate) >= 1e5)) {
-    return Number(rate.toPrecision(6)).toExponential();
-  }
-  return String(Number(rate.toPrecision(6)));
+/**
+ * A rate as it is written everywhere: plain from 0.01 to below 10,000, else 1e-7 or 3.2e-3; the twin of `rate_text` in
+ * lr_widget/schedule.py. At most `digits` significant digits, without needless zeros.
+ */
+export function rateText(rate: number, digits = 2): string {
+  const [mantissa = "", exponent = ""] = rate.toExponential(digits - 1).split("e");
+  const power = Number(exponent);
+  return power >= -2 && power <= 3 ? String(Number(`${mantissa}e${power}`)) : `${Number(mantissa)}e${power}`;
 }
 
 /** A count with its thousands apart: 5,000. */
@@ -27,18 +30,7 @@ export function countText(count: number): string {
   return count.toLocaleString("en-US");
 }
 
-/** The rate under a point of the chart, or null beside the plot area; point and size in pixels. */
-export function rateAtPixel(
-  point: { x: number; y: number },
-  size: { width: number; height: number },
-  margins: { left: number; right: number; top: number; bottom: number },
-  bounds: readonly [number, number],
-): number | null {
-  const share = (point.x - margins.left) / (size.width - margins.left - margins.right);
-  const isInHeight = point.y >= margins.top && point.y <= size.height - margins.bottom;
-  if (!isInHeight || !(share >= 0 && share <= 1)) {
-    return null;
-  }
-  const [low, high] = bounds;
-  return Number((low * (high / low) ** share).toPrecision(2));
+/** A loss or another number as one would type it, in six digits. */
+export function numberText(value: number): string {
+  return String(Number(value.toPrecision(TYPED_DIGITS)));
 }

@@ -13,20 +13,30 @@ export function followTheme(root: HTMLElement): () => void {
   const end = new AbortController();
   const { signal } = end;
   let frame = 0;
+  let observed: Element[] = [];
   const look = (): void => {
-    root.dataset.theme = themeBehind(root);
-    // Anew each time, as the root may have been attached or moved.
+    frame = 0;
+    const theme = themeBehind(root);
+    if (root.dataset.theme !== theme) {
+      root.dataset.theme = theme;
+    }
+    const ancestors = [...ancestorsOf(root)];
+    if (ancestors.length !== observed.length || ancestors.some((ancestor, index) => ancestor !== observed[index])) {
+      observe(ancestors); // the root has been attached or moved
+    }
+  };
+  const observe = (ancestors: Element[]): void => {
+    observed = ancestors;
     changes.disconnect();
-    for (const ancestor of ancestorsOf(root)) {
+    for (const ancestor of ancestors) {
       changes.observe(ancestor, { attributes: true });
     }
     changes.observe(document.body, { attributes: true, childList: true }); // JupyterLab puts its themes there
     changes.observe(document.head, { attributes: true, childList: true, characterData: true, subtree: true });
   };
   const lookSoon = (): void => {
-    // Once a frame, when all changes of a new theme have been made.
-    cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(look);
+    // Once a frame, however often the page changes in it.
+    frame ||= requestAnimationFrame(look);
   };
   const changes = new MutationObserver(lookSoon);
   // Colab attaches the root after it was rendered; its size then changes from nothing to something.

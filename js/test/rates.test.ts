@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { positionOf, rateAt, rateAtPixel, rateText, SLIDER_MAX, SLIDER_MIN, SLIDER_STEP } from "../src/rates";
+import { numberText, positionOf, rateAt, rateText, SLIDER_MAX, SLIDER_MIN, SLIDER_STEP } from "../src/rates";
 
 test("a slider position is the logarithm of a rate in two digits", () => {
   expect(rateAt(-7)).toBe(1e-7);
@@ -18,22 +18,35 @@ test("each step of the slider is another rate", () => {
   expect(new Set(rates).size).toBe(count + 1);
 });
 
-test("rates are written as one would type them", () => {
-  expect([1e-7, 3e-4, 0.0123, 10, 0.1 + 0.2].map(rateText)).toEqual(["1e-7", "0.0003", "0.0123", "10", "0.3"]);
+test.each([
+  [1e-7, "1e-7"],
+  [0.00316, "3.2e-3"],
+  [0.00994, "9.9e-3"],
+  [0.00999, "0.01"],
+  [0.316, "0.32"],
+  [1, "1"],
+  [10, "10"],
+  [123, "120"],
+  [9949, "9900"],
+  [9996, "1e4"],
+  [12345, "1.2e4"],
+  [0.125, "0.13"], // a tie goes up, as in Python
+])("%d is written as %s", (rate, text) => {
+  expect(rateText(rate)).toBe(text);
 });
 
-const size = { width: 300, height: 200 };
-const margins = { left: 50, right: 50, top: 10, bottom: 40 };
-const rateAtXY = (x: number, y = 100) => rateAtPixel({ x, y }, size, margins, [1e-4, 1]);
-
-test("a place on the chart is a rate between the bounds", () => {
-  expect([50, 150, 250].map((x) => rateAtXY(x))).toEqual([1e-4, 1e-2, 1]);
-  expect([10, 160].map((y) => rateAtXY(150, y))).toEqual([1e-2, 1e-2]);
+test("a rate that somebody has chosen keeps six digits, and no needless zero", () => {
+  const rates = [0.0123456, 1e-7, 0.1 + 0.2, 3.25e-3, 1234.5, 0.0100004];
+  expect(rates.map((rate) => rateText(rate, 6))).toEqual([
+    "0.0123456",
+    "1e-7",
+    "0.3",
+    "3.25e-3",
+    "1234.5",
+    "0.0100004",
+  ]);
 });
 
-test("a place beside the plot, above or below it is none", () => {
-  expect([49, 251].map((x) => rateAtXY(x))).toEqual([null, null]);
-  expect([9, 161, 500].map((y) => rateAtXY(150, y))).toEqual([null, null, null]);
-  const nothing = { left: 0, right: 0, top: 0, bottom: 0 };
-  expect(rateAtPixel({ x: 10, y: 0 }, { width: 0, height: 0 }, nothing, [1e-4, 1])).toBeNull();
+test("losses are written as one would type them", () => {
+  expect([5, 0.1 + 0.2, 1e-9, 123456.5].map(numberText)).toEqual(["5", "0.3", "1e-9", "123457"]);
 });

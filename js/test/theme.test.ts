@@ -185,6 +185,15 @@ test("a root that is attached later takes the theme of its place, and follows wh
   expect(root.dataset.theme).toBe("light");
 });
 
+test("a root that stays in its place is not observed anew", async () => {
+  const observe = vi.spyOn(MutationObserver.prototype, "observe");
+  follow();
+  const count = observe.mock.calls.length;
+  section().style.background = "rgb(0, 0, 0)";
+  await aFrame();
+  expect([root.dataset.theme, observe.mock.calls.length]).toEqual(["dark", count]);
+});
+
 test("a root in a shadow tree sees the page behind its host", () => {
   section().style.background = "rgb(0, 0, 0)";
   const host = root;
@@ -204,6 +213,44 @@ test("many changes are looked at once", async () => {
   await aFrame();
   expect(root.dataset.theme).toBe("dark");
   expect(looks.mock.calls.length).toBeLessThan(10);
+});
+
+/** Frames as browsers have them, with the microtasks of one callback before the next; jsdom's have not. */
+function stubFrames(): () => Promise<void> {
+  let waiting = new Map<number, () => void>();
+  let count = 0;
+  vi.stubGlobal("requestAnimationFrame", (act: () => void) => {
+    waiting.set(++count, act);
+    return count;
+  });
+  vi.stubGlobal("cancelAnimationFrame", (id: number) => {
+    now.delete(id);
+    waiting.delete(id);
+  });
+  let now = new Map<number, () => void>();
+  return async () => {
+    [now, waiting] = [waiting, new Map()];
+    for (const [id, act] of now) {
+      now.delete(id);
+      act();
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  };
+}
+
+test("a page that changes in every frame, before the look, is looked at all the same", async () => {
+  const frame = stubFrames();
+  const change = (): void => {
+    document.body.setAttribute("data-count", String(Math.random()));
+    requestAnimationFrame(change);
+  };
+  requestAnimationFrame(change);
+  follow();
+  document.body.style.background = "rgb(0, 0, 0)";
+  for (let count = 0; count < 5; count++) {
+    await frame();
+  }
+  expect(root.dataset.theme).toBe("dark");
 });
 
 test("nothing is looked at without a change", async () => {

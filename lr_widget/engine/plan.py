@@ -14,7 +14,7 @@ from ..distributed import is_alone, join
 from ..errors import add_note
 from ..horizon import Horizon
 from ..restore import GENERATORS, Snapshot
-from ..schedule import Sweep
+from ..schedule import Sweep, rate_text
 from ..training import Batches, RateSetter, Training, checked_device, takes_options
 from .divergence import check_diverge_factor
 from .keywords import DEFAULTS, Keywords
@@ -86,8 +86,9 @@ class Plan:
 
     def note_step(self, error: BaseException, step: int, lr: float) -> None:
         """Add a note to an exception that says where in the test it came."""
-        rate = f"{lr:.3g}" if self.set_rate.group is None else f"{lr:.3g} of param group {self.set_rate.group}"
-        add_note(error, f"while lr_widget was in step {step} of {self.sweep.num_steps}, at learning rate {rate}")
+        group = "" if self.set_rate.group is None else f" of param group {self.set_rate.group}"
+        where = f"step {step} of {self.sweep.num_steps}, at learning rate {rate_text(lr)}{group}"
+        add_note(error, f"while lr_widget was in {where}")
 
     def close(self) -> None:
         """Shut down the workers that the test started."""

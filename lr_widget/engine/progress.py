@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..distributed import is_first_rank
 from ..errors import RestoreError, add_note
+from ..schedule import rate_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -132,4 +133,4 @@ def progress_bar(title: str, total: int, *, enabled: bool) -> Iterator[Show]:
 
 
 def _words(record: StepRecord) -> str:
-    return f"lr {record.lr:.1e}, loss {record.loss:.4g}"
+    return f"lr {rate_text(record.lr)}, loss {record.loss:.4g}"

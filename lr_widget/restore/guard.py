@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from weakref import ReferenceType, ref
 
+from ..checks import text_of, type_name
 from ..errors import RestoreError, add_note
 from ..interrupts import insist
 from .torch_modes import read_torch_modes, reset_torch_modes
@@ -161,7 +162,8 @@ class Guard:
         try:
             if isinstance(failure, Exception) and isinstance(error, Exception):
                 is_lost = isinstance(error, RestoreError)
-                add_note(failure, str(error) if is_lost else f"{_RESTORED_LATER} {type(error).__name__}: {error}")
+                text = text_of(error)
+                add_note(failure, text if is_lost else f"{_RESTORED_LATER} {type_name(error)}: {text}")
             elif error is not None:  # an interrupt is often taken for an answer, and its notes never seen
                 raise error
         finally:

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..checks import text_of, type_name
 from ..errors import RestoreError
 from .containers import CONTAINERS, Undo, container_undo
 from .contents import Contents
@@ -204,7 +205,7 @@ def _empty(containers: Iterable[Any]) -> None:
 
 
 def _restore_error(failures: list[tuple[str, BaseException]]) -> RestoreError:
-    names = "; ".join(f"{name} ({type(error).__name__}: {error})" for name, error in failures)
+    names = "; ".join(f"{name} ({type_name(error)}: {text_of(error)})" for name, error in failures)
     errors = [error for _, error in failures]
     interrupts = [error for error in errors if not isinstance(error, Exception)]
     error = RestoreError(f"could not put back after the range test: {names}")

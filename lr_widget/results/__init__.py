@@ -2,13 +2,14 @@
 
 from .atomic import write_whole
 from .evidence import Evidence
-from .limits import thin, y_limits
+from .limits import HUGE, is_flat, joined_limits, seen, thin, y_limits
 from .probe_run import CLOSE, ProbeRun, best_of, fallen, is_behind, lost, second_half
 from .records import LRRecords
 from .steps import StepRecord
 
 __all__ = [
     "CLOSE",
+    "HUGE",
     "Evidence",
     "LRRecords",
     "ProbeRun",
@@ -16,8 +17,11 @@ __all__ = [
     "best_of",
     "fallen",
     "is_behind",
+    "is_flat",
+    "joined_limits",
     "lost",
     "second_half",
+    "seen",
     "thin",
     "write_whole",
     "y_limits",

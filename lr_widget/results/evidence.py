@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..horizon import Horizon
+from ..schedule import rate_text
 from ..suggest import PROBE, Suggestion, for_training
 from .probe_run import CLOSE, ProbeRun, best_of, fallen, is_clearly_worse, lost
 
@@ -48,13 +49,15 @@ class Evidence:
 
     def __repr__(self) -> str:
         number = f"{len(self.runs)} training{'s' * (len(self.runs) != 1)}"
-        parts = [f"{number} from lr {self.suggested:.1e} on", f"{self.num_steps:,} steps in all"]
+        parts = [f"{number} from lr {rate_text(self.suggested)} on", f"{self.num_steps:,} steps in all"]
         parts += [] if self.group is None else [f"param group {self.group}"]
         best, found = self.best, self.suggestion
         if best is not None:
-            parts.append(f"lowest end {best.end_loss:.4g} at lr {best.lr:.1e}")
+            parts.append(f"lowest end {best.end_loss:.4g} at lr {rate_text(best.lr)}")
         parts += [] if found.confidence is None else [f"{found.confidence} confidence"]
-        rate = "none" if found.lr is None else f"{found.lr:.1e} ({found.low:.1e} … {found.high:.1e})"
+        rate = "none"
+        if found.lr is not None and found.low is not None and found.high is not None:
+            rate = f"{rate_text(found.lr)} ({rate_text(found.low)} … {rate_text(found.high)})"
         return f"<Evidence: {', '.join(parts)}, suggestion {rate}>"
 
     @property
@@ -112,6 +115,7 @@ class Evidence:
             low=low,
             high=high,
             confidence=_confidence(best, runs),
+            remedies=() if all(_beside(best, runs, side) for side in (-1, 1)) else ("max_steps",),
         )
         decaying = Horizon(schedule=best.schedule).is_decaying
         carried = for_training(found, horizon, self._length(best), from_decaying=decaying)
@@ -182,11 +186,13 @@ class Evidence:
         first = runs[0]
         began = "where they began" if first is self.runs[0] else f"where those of {length} began"
         where = f", {began}," if best is first else ""
-        reason = f"{self._cost()} the rate {best.lr:.1e}{where} ended with the lowest {what}, {best.end_loss:.4g}"
+        reason = (
+            f"{self._cost()} the rate {rate_text(best.lr)}{where} ended with the lowest {what}, {best.end_loss:.4g}"
+        )
         if number > 1:
             reason += f", and the suggestion is the middle of the {number} that ended about as low"
         if best is not first:
-            reason += f"; at {first.lr:.1e}, {began}, {_outcome(first)}"
+            reason += f"; at {rate_text(first.lr)}, {began}, {_outcome(first)}"
         untried = [way for way, side in (("higher", 1), ("lower", -1)) if not _beside(best, runs, side)]
         if untried:
             reason += f"; no {' or '.join(untried)} rate was tried{as_long}: that takes more steps"
@@ -243,7 +249,9 @@ def _capped(found: Suggestion, runs: Sequence[ProbeRun], later: Sequence[ProbeRu
     if lr <= limit:
         return found
     why = "the highest rate that was stable" if limit == stable else "half a decade below those that failed for longer"
-    reason = f"{found.reason.removesuffix('.')}; that would be {lr:.1e}, so it is kept at {limit:.1e}, {why}."
+    reason = (
+        f"{found.reason.removesuffix('.')}; that would be {rate_text(lr)}, so it is kept at {rate_text(limit)}, {why}."
+    )
     confidence = found.confidence if limit == stable else "low"
     return replace(found, lr=limit, low=min(low, limit), confidence=confidence, reason=reason)
 

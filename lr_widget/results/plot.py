@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .limits import thin, y_limits
+from ..schedule import rate_text
+from ..smoothing import ema
+from .limits import joined_limits, thin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +30,9 @@ def plot_curve(
     repeats: Sequence[tuple[Floats, Floats]] = (),
     val_loss: Floats | None = None,
     suggestion: Suggestion | None = None,
+    schedule: str = "exponential",
 ) -> Axes:
-    """Draw a sweep over a logarithmic rate axis.
+    """Draw a sweep over its rates.
 
     Args:
         lr: rate of each step.
@@ -37,10 +40,11 @@ def plot_curve(
         smoothed: smoothed loss of each step, drawn bold.
         ax: the axes to draw into; None for a new figure.
         beta: the smoothing that the legend names.
-        ylim: limits of the loss axis; None for those of `y_limits`.
+        ylim: limits of the loss axis; None for those of `joined_limits`, which suit everything that is drawn.
         repeats: rates and raw losses of single sweeps, drawn fainter still.
         val_loss: validation loss of each step, NaN where there is none.
         suggestion: the rate and its range to mark; without a rate, its reason becomes the title.
+        schedule: of the sweep; over a "linear" one, the rate axis is linear, else it is logarithmic.
 
     Raises:
         ImportError: a figure is needed, and matplotlib is not installed.
@@ -54,7 +58,11 @@ def plot_curve(
         ax.plot(*thin(lr, val_loss, MAX_POINTS), "o-", color="C2", label="validation loss")
     if suggestion is not None:
         _mark(ax, suggestion)
-    ax.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=ylim or y_limits(loss, smoothed))
+    if ylim is None:
+        curves = [(loss, smoothed), *((repeat, ema(repeat, beta)) for _, repeat in repeats)]
+        ylim = joined_limits(curves if val_loss is None else [*curves, (val_loss, val_loss)])
+    xscale = "linear" if schedule == "linear" else "log"
+    ax.set(xscale=xscale, xlabel="learning rate", ylabel="loss", ylim=ylim)
     ax.grid(visible=True, alpha=0.3)
     ax.legend(frameon=False)
     return ax
@@ -75,4 +83,6 @@ def _mark(ax: Axes, suggestion: Suggestion) -> None:
         return
     if suggestion.low is not None and suggestion.high is not None:
         ax.axvspan(suggestion.low, suggestion.high, color="C1", alpha=0.12, linewidth=0)
-    ax.axvline(suggestion.lr, color="C1", linestyle="--", label=f"suggested {suggestion.lr:.1e} ({suggestion.rule})")
+    ax.axvline(
+        suggestion.lr, color="C1", linestyle="--", label=f"suggested {rate_text(suggestion.lr)} ({suggestion.rule})"
+    )

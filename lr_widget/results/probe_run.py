@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..schedule import rate_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -39,7 +41,7 @@ class ProbeRun:
 
     def __repr__(self) -> str:
         end = f", end loss {self.end_loss:.4g}" if math.isfinite(self.end_loss) else ""
-        return f"<ProbeRun: lr {self.lr:.1e}, {len(self.loss)} steps{end}, {self.stop_reason}>"
+        return f"<ProbeRun: lr {rate_text(self.lr)}, {len(self.loss)} steps{end}, {self.stop_reason}>"
 
     @property
     def is_complete(self) -> bool:

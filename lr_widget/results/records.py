@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..horizon import Horizon
+from ..schedule import rate_text
 from ..smoothing import ema
 from ..suggest import for_training, of_one_group, suggest_all, suggest_lr, with_spread
 from .atomic import write_whole
@@ -78,9 +79,8 @@ class LRRecords:
             raise ValueError(f"repeats must be no shorter than their mean, {len(self)} steps; cut the mean")
         if self.stop_reason not in STOP_REASONS:
             raise ValueError(f"stop_reason must be one of {', '.join(STOP_REASONS)}, got {self.stop_reason!r}")
-        horizon = Horizon(self.train_steps, self.train_schedule)
-        object.__setattr__(self, "train_steps", horizon.steps)
-        object.__setattr__(self, "train_schedule", horizon.schedule)
+        for name, value in Horizon(self.train_steps, self.train_schedule).as_recorded().items():
+            object.__setattr__(self, name, value)
         object.__setattr__(self, "group", checked_group(self.group, self.group_lrs))
 
     def __repr__(self) -> str:
@@ -89,7 +89,8 @@ class LRRecords:
         parts = [] if self.group is None else [f"param group {self.group}"]
         parts += [f"mean of {len(self.repeats)} sweeps", steps] if self.repeats else [steps]
         if len(self):
-            parts += [f"lr {self.lr[0]:.1e} … {self.lr[-1]:.1e}", f"loss {self.loss[0]:.4g} … {self.loss[-1]:.4g}"]
+            parts.append(f"lr {rate_text(self.lr[0])} … {rate_text(self.lr[-1])}")
+            parts.append(f"loss {self.loss[0]:.4g} … {self.loss[-1]:.4g}")
             lowest = self.loss[np.isfinite(self.loss)].min(initial=np.inf)
             parts += [f"lowest {lowest:.4g}"] if np.isfinite(lowest) else []
         return f"<LRRecords: {', '.join([*parts, self.stop_reason])}>"
@@ -206,7 +207,7 @@ class LRRecords:
         beta: float = 0.9,
         rule: str | None = "auto",
     ) -> Axes:
-        """Draw the curve with matplotlib: log rate axis, raw loss faint, smoothed loss bold, suggestion marked.
+        """Draw raw and smoothed loss and the suggestion by matplotlib, over a log axis unless the schedule is linear.
 
         Args:
             ax: the axes to draw into; None for a new figure.
@@ -228,6 +229,7 @@ class LRRecords:
             repeats=[(repeat.lr, repeat.loss) for repeat in self.repeats],
             val_loss=self.val_loss,
             suggestion=None if rule is None else self.suggest(rule),
+            schedule=self.schedule,
         )
 
     def save(self, path: str | Path) -> None:

@@ -1,6 +1,6 @@
 """The rules that read a learning rate off the curve of a range test. NumPy arrays in, no torch."""
 
-from .horizon import for_training
+from .horizon import for_training, least_steps
 from .rules import RULES, suggest_all, suggest_lr
 from .suggestion import PROBE, Suggestion, of_one_group, with_spread
 
@@ -9,6 +9,7 @@ __all__ = [
     "RULES",
     "Suggestion",
     "for_training",
+    "least_steps",
     "of_one_group",
     "suggest_all",
     "suggest_lr",

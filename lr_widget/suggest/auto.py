@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from ..schedule import rate_text
 from .curve import START_SHARE
 from .shapes import PARAMETERS
 from .suggestion import Suggestion
@@ -48,14 +49,15 @@ def auto(curve: Curve, others: Iterable[float | None]) -> Suggestion:
     """
     if curve.x.size < PARAMETERS:
         reason = f"{curve.x.size} points are too few to tell a fall from noise; take at least {PARAMETERS} steps."
-        return Suggestion(None, "auto", reason)
+        return Suggestion(None, "auto", reason, remedies=("num_steps",))
     shapes = curve.shapes
     if shapes is None:
-        return Suggestion(None, "auto", "The loss falls nowhere below where it starts; lower start_lr.")
+        reason = "The loss falls nowhere below where it starts; lower the start."
+        return Suggestion(None, "auto", reason, remedies=("start_lr",))
     (bottom, bottom_error), (edge, edge_error) = map(shapes.mean_and_deviation, (shapes.bottom, shapes.edge))
-    reason = _no_answer(curve, shapes, edge - SAFETY_DECADES)
+    reason, remedies = _no_answer(curve, shapes, edge - SAFETY_DECADES)
     if reason:
-        return Suggestion(None, "auto", reason)
+        return Suggestion(None, "auto", reason, remedies=remedies)
     readings = np.array([bottom, edge - SAFETY_DECADES]) - curve.step
     errors = np.hypot([bottom_error, edge_error], [BOTTOM_ERROR_DECADES, EDGE_ERROR_DECADES])
     certainty = np.array([1.0, _chance_of_a_jump(shapes)]) / errors**2
@@ -63,40 +65,43 @@ def auto(curve: Curve, others: Iterable[float | None]) -> Suggestion:
     spread = 2 / float(certainty.sum()) ** 0.5
     log_rates = np.clip([middle, middle - spread, middle + spread], curve.x[0], curve.x[-1])
     lr, low, high = (10 ** float(log_rate) for log_rate in log_rates)
-    reason = f"{_where(shapes, bottom, edge)}{_doubt(shapes)}; {_agreement(lr, others)}."
-    return Suggestion(lr, "auto", reason, low=low, high=high, confidence=_confidence(shapes, spread))
+    doubt, remedies = _doubt(shapes)
+    reason = f"{_where(shapes, bottom, edge)}{doubt}; {_agreement(lr, others)}."
+    return Suggestion(lr, "auto", reason, low, high, _confidence(shapes, spread), remedies)
 
 
-def _no_answer(curve: Curve, shapes: Shapes, safe: float) -> str:
-    """Return the reason why the curve carries no answer, or nothing."""
+def _no_answer(curve: Curve, shapes: Shapes, safe: float) -> tuple[str, tuple[str, ...]]:
+    """Return the reason why the curve carries no answer and its remedies, or nothing."""
     if shapes.evidence < NOISE_EVIDENCE and not curve.is_rising:
-        return "Neither a fall nor a jump of the loss stands out of its noise; take more steps or a larger batch."
+        reason = "Neither a fall nor a jump of the loss stands out of its noise; take more steps or a larger batch."
+        return reason, ("num_steps", "repeats", "end_lr")
     if shapes.fall_evidence < NOISE_EVIDENCE and (curve.is_rising or safe < curve.x[0]):
-        return "The loss rises from the first rates on; lower start_lr."
+        return "The loss rises from the first rates on; lower the start.", ("start_lr",)
     if _chance_of_falling_on(shapes) > SURE:
-        return "The loss falls to the very end, so the curve does not show what is too high; extend end_lr."
-    return ""
+        reason = "The loss falls to the very end, so the curve does not show what is too high; extend the end."
+        return reason, ("end_lr",)
+    return "", ()
 
 
 def _where(shapes: Shapes, bottom: float, edge: float) -> str:
     """Name the rates that the suggestion lies between."""
     if _never_jumps(shapes):
-        return f"Where the loss stops falling, {10**bottom:.1e}"
+        return f"Where the loss stops falling, {rate_text(10**bottom)}"
     return (
-        f"Between the rate where the loss stops falling, {10**bottom:.1e}, and a tenth of the last one before it jumps "
-        f"up, {10**edge:.1e}, nearer to the surer one"
+        f"Between the rate where the loss stops falling, {rate_text(10**bottom)}, and a tenth of the last one before "
+        f"it jumps up, {rate_text(10**edge)}, nearer to the surer one"
     )
 
 
-def _doubt(shapes: Shapes) -> str:
-    """Name the part of the shape that the curve does not show, or nothing."""
+def _doubt(shapes: Shapes) -> tuple[str, tuple[str, ...]]:
+    """Name the part of the shape that the curve does not show and its remedies, or nothing."""
     if shapes.fall_evidence < NOISE_EVIDENCE:
-        return " (noise hides the fall: more steps or a larger batch would show more)"
+        return " (noise hides the fall: more steps or a larger batch would show more)", ("num_steps", "repeats")
     if _starts_falling(shapes):
-        return " (it falls from the first rates on: a lower start_lr would show more)"
+        return " (it falls from the first rates on: a lower start would show more)", ("start_lr",)
     if _never_jumps(shapes):
-        return " (it does not jump up to the end: a higher end_lr would show more)"
-    return ""
+        return " (it does not jump up to the end: a higher end would show more)", ("end_lr",)
+    return "", ()
 
 
 def _starts_falling(shapes: Shapes) -> bool:

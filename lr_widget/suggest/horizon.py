@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..schedule import rate_text
 from .suggestion import AUTO, PROBE, SURE_DECADES, Suggestion
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def shift(horizon: Horizon, from_steps: int, *, from_decaying: bool = False) -> 
     (-0.6, 0.2)
     """
     longer = max(horizon.steps or from_steps, from_steps)
-    distance = math.log10(longer) - math.log10(from_steps)  # of counts that may be too large for a float
+    distance = math.log10(longer) - math.log10(from_steps)
     up = _level(longer, horizon.is_decaying) - _level(from_steps, from_decaying)
     return up, SLOPE_DEVIATION * distance
 
@@ -72,7 +73,9 @@ def for_training(
         return suggestion
     up, error = shift(horizon, from_steps, from_decaying=from_decaying)
     if horizon.steps is not None and error >= CARRIES:
-        return Suggestion(None, suggestion.rule, _too_far(suggestion, horizon, horizon.steps, from_steps))
+        remedies = ("max_steps",) if suggestion.rule == PROBE else ("num_steps",)
+        reason = _too_far(suggestion, horizon, horizon.steps, from_steps)
+        return Suggestion(None, suggestion.rule, reason, remedies=remedies)
     low, high, confidence = suggestion.low, suggestion.high, suggestion.confidence
     is_narrow = low is None or high is None or math.log10(high) - math.log10(low) + 2 * error <= SURE_DECADES
     length = _length(horizon, up, from_steps, from_decaying=from_decaying)
@@ -87,6 +90,11 @@ def for_training(
     )
 
 
+def least_steps(train_steps: int) -> int:
+    """Return the length of the shortest test, or probe, whose rate carries over to a training of this length."""
+    return train_steps // int(10 ** (CARRIES / SLOPE_DEVIATION)) + 1
+
+
 def _level(steps: int, is_decaying: bool) -> float:
     """Return how far the best rate lies above that of 100 steps at a kept rate, in decades."""
     longer = math.log10(steps) - math.log10(GAIN_STEPS)
@@ -99,7 +107,7 @@ def _length(horizon: Horizon, up: float, from_steps: int, *, from_decaying: bool
     if horizon.steps is None:
         moved = "" if factor == "1" else f", {'raised' if up > 0 else 'lowered'} by a factor of {factor} for that"
         length = f"the suggestion holds for about {from_steps:,} steps {horizon.manner}{moved}"
-        return f"{length}; give train_steps for a longer training"
+        return f"{length}; for a longer training, say its length"
     if factor == "1":
         return f"for {horizon.words} the suggestion is about the same"
     if up > 0:
@@ -113,11 +121,11 @@ def _length(horizon: Horizon, up: float, from_steps: int, *, from_decaying: bool
 
 
 def _too_far(suggestion: Suggestion, horizon: Horizon, train_steps: int, from_steps: int) -> str:
-    enough = train_steps // int(10 ** (CARRIES / SLOPE_DEVIATION)) + 1
+    enough = least_steps(train_steps)
     known = (
         f"The rate for {horizon.words} is not known from a test this short: for about {from_steps:,} steps it is "
-        f"{suggestion.lr:.1e}"
+        f"{rate_text(float(suggestion))}"
     )
     if suggestion.rule == PROBE:
-        return f"{known}; allow more max_steps, until the longest probes take {enough:,} steps each."
+        return f"{known}; let probes take more steps, until the longest take {enough:,} each."
     return f"{known}; probe, or take a test of at least {enough:,} steps."

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..schedule import rate_text
 from .auto import auto
 from .curve import MIN_POINTS, prepare, read_points
 from .peers import PEERS
@@ -22,17 +23,19 @@ if TYPE_CHECKING:
 def _steepest(curve: Curve) -> Suggestion:
     at = int(np.argmin(curve.fit.slope))
     if curve.fit.slope[at] >= 0:
-        return Suggestion(None, "steepest", "The loss falls nowhere below where it starts; lower start_lr.")
+        reason = "The loss falls nowhere below where it starts; lower the start."
+        return Suggestion(None, "steepest", reason, remedies=("start_lr",))
     return Suggestion(10 ** float(curve.x[at]), "steepest", "The smoothed loss falls fastest here.")
 
 
 def _minimum_tenth(curve: Curve) -> Suggestion:
     at = int(np.argmin(curve.fit.level))
     if at == 0:
-        return Suggestion(None, "minimum/10", "The loss is lowest at the first rate; lower start_lr.")
+        reason = "The loss is lowest at the first rate; lower the start."
+        return Suggestion(None, "minimum/10", reason, remedies=("start_lr",))
     lowest = float(curve.x[at])
     return Suggestion(
-        10 ** (lowest - 1), "minimum/10", f"A tenth of the rate where the loss is lowest, {10**lowest:.1e}."
+        10 ** (lowest - 1), "minimum/10", f"A tenth of the rate where the loss is lowest, {rate_text(10**lowest)}."
     )
 
 
@@ -67,8 +70,8 @@ def suggest_lr(lrs: ArrayLike, losses: ArrayLike, rule: str = "auto") -> Suggest
     >>> import numpy as np
     >>> lrs = np.logspace(-6, 1, 141)
     >>> losses = 1 / (1 + (lrs / 3.16e-3) ** 2)
-    >>> f"{suggest_lr(lrs, losses, rule='steepest').lr:.1e}"
-    '3.2e-03'
+    >>> round(suggest_lr(lrs, losses, rule="steepest").lr, 4)
+    0.0032
     """
     if rule not in RULES:
         raise ValueError(f"rule must be one of {', '.join(map(repr, RULES))}, got {rule!r}")
@@ -86,18 +89,19 @@ def suggest_all(lrs: ArrayLike, losses: ArrayLike) -> dict[str, Suggestion]:
 
 
 def _suggest(points: Points, rule: str) -> Suggestion:
-    reason = _too_little(points)
+    reason, remedies = _too_little(points)
     if reason:
-        return Suggestion(None, rule, reason)
+        return Suggestion(None, rule, reason, remedies=remedies)
     return _peer(points, rule) if rule in PEERS else _ours(points, rule)
 
 
-def _too_little(points: Points) -> str:
+def _too_little(points: Points) -> tuple[str, tuple[str, ...]]:
     if points.lrs.size < MIN_POINTS:
-        return f"Only {points.lrs.size} rates have a finite loss; a suggestion needs at least {MIN_POINTS}."
+        reason = f"Only {points.lrs.size} rates have a finite loss; a suggestion needs at least {MIN_POINTS}."
+        return reason, ("num_steps",)
     if points.losses.min() == points.losses.max():
-        return "The loss is the same at every rate; check that the optimizer trains this model."
-    return ""
+        return "The loss is the same at every rate; check that the optimizer trains this model.", ()
+    return "", ()
 
 
 def _peer(points: Points, rule: str) -> Suggestion:

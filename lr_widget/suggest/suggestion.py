@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import NoSuggestionError
+from ..schedule import rate_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,8 @@ class Suggestion:
         reason: one plain sentence, also when there is a rate; with repeats, a second one about their spread.
         low, high: the range of rates that the curve supports about as well, where the rule knows one.
         confidence: "high", "medium" or "low" in the words of the rule, where it knows one.
+        remedies: keywords whose change would show more, the first one first: a lower "start_lr", a higher "end_lr",
+            more "num_steps" or "repeats" of a range test, more "max_steps" of probes.
 
     Raises:
         NoSuggestionError: by `float(suggestion)` and wherever it is used as a number, with the reason, where there is
@@ -46,6 +49,7 @@ class Suggestion:
     low: float | None = None
     high: float | None = None
     confidence: str | None = None
+    remedies: tuple[str, ...] = ()
 
     def __float__(self) -> float:
         if self.lr is None:
@@ -54,7 +58,7 @@ class Suggestion:
 
     def _is_no_number(self, *_: object) -> NoReturn:
         """Refuse to be a number: as one, it would get into param groups, and from there into checkpoints."""
-        raise TypeError(f"a Suggestion is no number, here for the rate {float(self):.3g}; use float(suggestion)")
+        raise TypeError(f"a Suggestion is no number, here for the rate {rate_text(float(self))}; use float(suggestion)")
 
     __lt__ = __le__ = __gt__ = __ge__ = _is_no_number
     __neg__ = __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _is_no_number
@@ -70,7 +74,7 @@ def with_spread(suggestion: Suggestion, of_sweeps: Sequence[Suggestion]) -> Sugg
     rates = [single.lr for single in of_sweeps if single.lr is not None]
     if suggestion.lr is None or not rates:
         return suggestion
-    low, high = f"{min(rates):.1e}", f"{max(rates):.1e}"
+    low, high = rate_text(min(rates)), rate_text(max(rates))
     given = low if low == high else f"{low} … {high}"
     if len(rates) == 1:
         spread = f"1 of the {len(of_sweeps)} sweeps by itself gives {given}."

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..checks import describe
+from ..checks import describe, text_of, type_name
 
 # Entries beside the optimizer and the scheduler in what Lightning's configure_optimizers returns.
 _SETTINGS = ("monitor", "interval", "frequency", "strict", "name", "reduce_on_plateau")
@@ -76,8 +76,8 @@ def asks_for_closure(error: Exception) -> bool:
 
     Its words or its class name the closure, it is an assertion without words, or None was called.
     """
-    words = str(error)
-    if "closure" in f"{type(error).__name__} {words}".lower():
+    words = text_of(error)
+    if "closure" in f"{type_name(error)} {words}".lower():
         return True
     if isinstance(error, AssertionError):
         return not words

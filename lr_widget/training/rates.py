@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..checks import shown
+from ..schedule import rate_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -181,8 +182,8 @@ def _write(group: dict[str, Any], rate: float) -> float:
     rounded = float(torch.tensor(rate, dtype=torch.float64, device="cpu").to(held.dtype))
     if rate > 0 and not 0 < rounded < math.inf:
         raise ValueError(
-            f"the optimizer's rate is a {held.dtype} tensor, in which {rate:.3g} becomes {rounded:g}; give it a "
-            "float32 tensor or a number, or a narrower range of rates"
+            f"the optimizer's rate is a {held.dtype} tensor, in which {rate_text(rate, 3)} becomes {rounded:g}; give "
+            "it a float32 tensor or a number, or a narrower range of rates"
         )
     held.fill_(rate)  # in place: a captured or compiled step reads this very tensor
     return rounded

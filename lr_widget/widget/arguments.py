@@ -18,23 +18,29 @@ from ..engine import (
     refuse_unknown,
     restorable,
 )
+from ..errors import NotebookError
 from ..horizon import Horizon
 from ..schedule import Sweep
 from . import words
 from .jobs import ProbeJob, RangeTestJob
-from .script import script
+from .takeaway import Choice, rate_code, script
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..results import LRRecords
 
+CLOSED = "this widget is closed and has let go of its model; make LRFinderWidget(model, optimizer, loss_fn, data) anew"
+_NO_MODEL = (
+    "this widget shows records and has no model to run; for that, make LRFinderWidget(model, optimizer, loss_fn, data)"
+)
 LEAST_PROBE_BUDGET = 4 * MIN_PROBE_STEPS  # fewer trainings would not tell the rates apart
 _A_LARGER_BUDGET = 4  # times `max_probe_steps`, to say what it would bring
 
 # Keywords that are traits, since they can change between two runs; of the schedule, only the bounds can.
 _TRAITS = ("start_lr", "end_lr", "num_steps", "repeats", "train_steps", "train_schedule")
-_OTHERS = ("variable", "smoothing", "max_probe_steps")
+_SHOWN = ("variable", "smoothing", "loss_scale", "loss_min", "loss_max", "suggest_from")
+SETTINGS_OF_RECORDS = (*_SHOWN, "train_steps", "train_schedule")  # of a widget without a model
 
 
 class WidgetKeywords(Keywords, total=False):
@@ -52,6 +58,7 @@ class Arguments:
 
     Attributes:
         positional, keywords: as given; the keywords without those that are traits.
+        can_run: there is a model to run a test on.
         sweep, repeats, horizon: the first values of the traits.
         rates: sets the rates of the optimizer's groups, in the proportions that they have now.
 
@@ -60,8 +67,10 @@ class Arguments:
         ValueError: a value is wrong; the message has the value and the remedy.
     """
 
+    can_run = True
+
     def __init__(self, positional: tuple[Any, Any, Any, Any], keywords: dict[str, Any]) -> None:
-        refuse_unknown("LRFinderWidget", keywords, [*DEFAULTS, "repeats", *_OTHERS])
+        refuse_unknown("LRFinderWidget", keywords, [*DEFAULTS, "repeats", "max_probe_steps", *_SHOWN])
         if callable(keywords.get("schedule")):
             raise TypeError(
                 'the widget\'s sliders set the sweep, so schedule must be "exponential" or "linear", no function'
@@ -80,8 +89,7 @@ class Arguments:
 
     def traits(self) -> dict[str, Any]:
         """Return the first values of the traits that are keywords of `range_test`."""
-        bounds = {"start_lr": self.sweep.start_lr, "end_lr": self.sweep.end_lr}
-        return {**bounds, "num_steps": self.sweep.num_steps, "repeats": self.repeats, **self.horizon.as_recorded()}
+        return _traits(self.sweep, self.repeats, self.horizon)
 
     def range_test(self, sweep: Sweep, repeats: int, horizon: Horizon) -> RangeTestJob:
         """Check everything and return a range test; nothing is changed before its first step."""
@@ -101,15 +109,76 @@ class Arguments:
         return ProbeJob(Probing(plan, lr, max_steps=max_steps, records=records))
 
     def script(
-        self, sweep: Sweep, repeats: int, horizon: Horizon, variable: str, lr: float, shares: Sequence[float]
+        self,
+        choice: Choice,
+        *,
+        sweep: Sweep,
+        repeats: int,
+        horizon: Horizon,
+        variable: str,
+        shares: Sequence[float],
+        namespace: Mapping[str, Any],
     ) -> str:
-        """Write the test and the selected rate as a script; see `lr_widget.widget.script` for the arguments."""
+        """Write the test and the selected rate as a script; see `lr_widget.widget.takeaway` for the arguments."""
         model, _, loss_fn, train_data = self.positional
         given = ((model, self._optimizer, loss_fn, train_data), self._keywords(horizon), sweep, repeats)
-        return script(*given, variable=variable, lr=lr, shares=shares)
+        return script(*given, choice, variable=variable, shares=tuple(shares), namespace=namespace)
 
     def _keywords(self, horizon: Horizon) -> dict[str, Any]:
         return {**self.keywords, **horizon.as_recorded()}
+
+
+class NoArguments:
+    """In place of the arguments of a widget that has only records to show.
+
+    Args:
+        records: those whose settings the widget shows; None for the usual ones.
+        refusal: why there is nothing to run.
+
+    Attributes:
+        can_run: False.
+        sweep, repeats, horizon: the first values of the traits.
+        rates: None, as there is no optimizer.
+    """
+
+    can_run = False
+    rates = None
+
+    def __init__(self, records: LRRecords | None, refusal: str = _NO_MODEL) -> None:
+        self._refusal = refusal
+        self.sweep, self.repeats, self.horizon = (
+            Sweep(DEFAULTS["start_lr"], DEFAULTS["end_lr"], DEFAULTS["num_steps"]),
+            1,
+            Horizon(),
+        )
+        if records is not None:
+            self.repeats = max(len(records.repeats), 1)
+            self.horizon = Horizon(records.train_steps, records.train_schedule)
+            self.sweep = sweep_of(records) or self.sweep
+
+    def traits(self) -> dict[str, Any]:
+        """Return the first values of the traits that are keywords of `range_test`."""
+        return _traits(self.sweep, self.repeats, self.horizon)
+
+    def range_test(self, *settings: object) -> RangeTestJob:
+        """Refuse a range test.
+
+        Raises:
+            NotebookError: always.
+        """
+        raise NotebookError(self._refusal)
+
+    def probes(self, *settings: object) -> ProbeJob:
+        """Refuse probes.
+
+        Raises:
+            NotebookError: always.
+        """
+        raise NotebookError(self._refusal)
+
+    def script(self, choice: Choice, *, variable: str, **_: object) -> str:
+        """Write the rate alone: nothing else is known."""
+        return f"{variable} = {rate_code(choice.lr)}\n"
 
 
 def probe_plan(lr: float | None, max_steps: int, horizon: Horizon) -> str:
@@ -117,6 +186,19 @@ def probe_plan(lr: float | None, max_steps: int, horizon: Horizon) -> str:
     larger = _A_LARGER_BUDGET * max_steps
     rounds, more = (planned_rounds(budget, None, horizon) for budget in (max_steps, larger))
     return words.probe_plan(lr, max_steps, rounds, larger, more[-1], horizon)
+
+
+def sweep_of(records: LRRecords) -> Sweep | None:
+    """Return the sweep that records are of, or None where they do not tell it."""
+    start_lr, end_lr, num_steps, schedule = records.start_lr, records.end_lr, records.num_steps, records.schedule
+    if start_lr is None or end_lr is None or num_steps is None or schedule not in ("exponential", "linear"):
+        return None
+    return Sweep(start_lr, end_lr, num_steps, schedule)
+
+
+def _traits(sweep: Sweep, repeats: int, horizon: Horizon) -> dict[str, Any]:
+    bounds = {"start_lr": sweep.start_lr, "end_lr": sweep.end_lr}
+    return {**bounds, "num_steps": sweep.num_steps, "repeats": repeats, **horizon.as_recorded()}
 
 
 def _written_form(given: Any, optimizers: list[Any]) -> Any:

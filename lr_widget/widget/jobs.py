@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from . import words
+from .runs import facts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..engine import Probing, RangeTest, Steps
     from ..results import Evidence, LRRecords, StepRecord
     from ..training import RateSetter
-    from .chart import LiveChart
+    from .chart import DrawnRun, LiveChart
+
+
+class Place(NamedTuple):
+    """The id of a run that begins, and the place of its colour in the palette."""
+
+    run_id: int
+    color: int
 
 
 class Outcome(Protocol):
     """The keeper of results."""
 
-    def keep_records(self, records: LRRecords) -> None:
-        """Keep the records of a range test."""
+    def keep_records(self, records: LRRecords) -> bool:
+        """Keep the records of a range test, and tell if the chosen rule reads a rate off them."""
 
     def keep_evidence(self, evidence: Evidence) -> None:
         """Keep the evidence of probes."""
@@ -29,6 +37,7 @@ class Job(Protocol):
     """A range test or probes, as the widget runs them."""
 
     hides_suggestion: bool  # the old suggestion is not marked on a new curve
+    facts: Mapping[str, str]  # on which its curve depends, in words by subject
 
     @property
     def waiting(self) -> str:
@@ -51,14 +60,14 @@ class Job(Protocol):
     def place(self, done: int, last: StepRecord | None) -> str:
         """Return how far it is, in words."""
 
-    def begin(self, chart: LiveChart, history: Sequence[LRRecords]) -> None:
+    def begin(self, chart: LiveChart, place: Place, earlier: Sequence[DrawnRun]) -> None:
         """Prepare the chart."""
 
     def draw(self, chart: LiveChart) -> None:
         """Draw the results so far."""
 
-    def end(self, chart: LiveChart, outcome: Outcome, reason: str, seconds: float) -> str:
-        """Hand the result over, draw it, and return a sentence on the end."""
+    def end(self, chart: LiveChart, outcome: Outcome, reason: str, seconds: float) -> tuple[words.EndKind, str]:
+        """Hand the result over, draw it, and return the kind of the end and a sentence on it."""
 
     def settle(self, chart: LiveChart, evidence: Evidence | None) -> None:
         """Leave the chart as it stays until the next run; `evidence` is the latest that is kept."""
@@ -72,6 +81,7 @@ class RangeTestJob:
 
     def __init__(self, test: RangeTest) -> None:
         self.test = test
+        self.facts: Mapping[str, str] = facts_of(test)
 
     @property
     def rates(self) -> RateSetter:
@@ -88,8 +98,8 @@ class RangeTestJob:
         return self.test.steps()
 
     def total(self, done: int, stop_reason: str | None) -> int:
-        """Return the steps of all sweeps."""
-        return self.num_steps
+        """Return the steps of all sweeps, or those that were needed once the test has ended by itself."""
+        return self.num_steps if stop_reason in (None, "stopped", "interrupted") else done
 
     def place(self, done: int, last: StepRecord | None) -> str:
         """Return the step, and the sweep where there are several."""
@@ -98,24 +108,25 @@ class RangeTestJob:
             return words.repeat_place(len(test.sweeps), test.repeats, last.step, test.plan.sweep.num_steps)
         return words.place(done, test.num_steps)
 
-    def begin(self, chart: LiveChart, history: Sequence[LRRecords]) -> None:
+    def begin(self, chart: LiveChart, place: Place, earlier: Sequence[DrawnRun]) -> None:
         """Start a new curve over the earlier ones."""
-        chart.begin(self.test.plan.sweep, history)
+        chart.begin(place.run_id, self.test.plan.sweep, place.color, earlier)
 
     def draw(self, chart: LiveChart) -> None:
         """Draw the curve so far."""
         chart.grow(self.test.sweeps)
 
-    def end(self, chart: LiveChart, outcome: Outcome, reason: str, seconds: float) -> str:
+    def end(self, chart: LiveChart, outcome: Outcome, reason: str, seconds: float) -> tuple[words.EndKind, str]:
         """Keep the records, of any step at all, and say how the test ended."""
         test = self.test
         done = sum(map(len, test.sweeps))
         last = next((steps[-1] for steps in reversed(test.sweeps) if steps), None)
+        has_rate = False
         if last is not None:
             records = test.records(reason)
             chart.end(records)
-            outcome.keep_records(records)
-        return words.ending(reason, last, test.plan.sweep.num_steps, done, seconds)
+            has_rate = outcome.keep_records(records)
+        return words.ending(reason, last, test.plan.sweep.num_steps, done, seconds, has_rate=has_rate)
 
     def settle(self, chart: LiveChart, evidence: Evidence | None) -> None:
         """Leave the curve as it is."""
@@ -125,6 +136,7 @@ class ProbeJob:
     """Probes: a dot a training, and their evidence becomes the suggestion."""
 
     hides_suggestion = False
+    facts: Mapping[str, str] = {}  # the curve is another run's
 
     def __init__(self, probing: Probing) -> None:
         self.probing = probing
@@ -156,14 +168,14 @@ class ProbeJob:
         """Return the training and the step."""
         return words.probe_place(self.probing.count, done, self.num_steps)
 
-    def begin(self, chart: LiveChart, history: Sequence[LRRecords]) -> None:
+    def begin(self, chart: LiveChart, place: Place, earlier: Sequence[DrawnRun]) -> None:
         """Keep the curve; the dots are drawn over it."""
 
     def draw(self, chart: LiveChart) -> None:
         """Draw a dot for each training."""
         chart.probe(self.probing.evidence())
 
-    def end(self, chart: LiveChart, outcome: Outcome, reason: str, seconds: float) -> str:
+    def end(self, chart: LiveChart, outcome: Outcome, reason: str, seconds: float) -> tuple[words.EndKind, str]:
         """Keep the evidence and say how the probes ended."""
         evidence = self.probing.evidence()
         outcome.keep_evidence(evidence)

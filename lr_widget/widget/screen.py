@@ -4,58 +4,55 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..results import write_whole
 from . import words
-from .browser import make_view
-from .chart import MARGIN_PX, LiveChart
-from .export import page, part
-from .kernel import Outputs, current_host
-from .selection import Selection
+from .arguments import NoArguments
+from .browser import Answers, Talk, make_chart_state, make_progress, make_view
+from .chart import LiveChart
+from .failures import failure
+from .jobs import Place
+from .kernel import current_host
+from .results import Owner as ResultsOwner
+from .results import Results
+from .takeaway import Pages, table
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
-    from ..horizon import Horizon
-    from ..results import Evidence, LRRecords
     from ..schedule import Sweep
-    from ..suggest import Suggestion
     from ..training import RateSetter
-    from .browser import Kind, Note
+    from .arguments import Arguments
+    from .failures import Failure
     from .jobs import Job
     from .kernel import Run, Runner
 
-_MAX_HISTORY = 20
+
+_MAX_ROWS = 200_000  # of a CSV; some 15 MB in one message
 
 
-class Owner(Protocol):
+class Owner(ResultsOwner, Protocol):
     """The part of the widget that its screen reads and writes."""
 
     lock: threading.RLock
     runner: Runner[Job]
     sweep: Sweep
+    start_lr: float
+    end_lr: float
+    num_steps: int
     repeats: int
-    rule: str
-    horizon: Horizon
-    selected_lr: float | None
-    suggestion: Suggestion | None
-    records: LRRecords | None
-    evidence: Evidence | None
-    history: Sequence[LRRecords]
+    max_probe_steps: int
+    smoothing: float
+    loss_scale: str
+    loss_min: float | None
+    loss_max: float | None
+    variable: str
     status: str
-    view_state: dict[str, Any]
+    progress: Mapping[str, Any]
+    view_state: Mapping[str, Any]
+    answer: Mapping[str, Any]
+    chart_state: Mapping[str, Any]
     picture: str
-
-    def code(self, lr: float) -> str:
-        """Return the script for *Copy code*."""
-
-    def plan(self, lr: float | None) -> str:
-        """Announce probes from a rate, in words."""
-
-    def hold_trait_notifications(self) -> AbstractContextManager[None]:
-        """Tell observers of changed traits when the block ends, and all of them the new values."""
 
     def hold_sync(self) -> AbstractContextManager[None]:
         """Hold the messages to the browser back until the block ends."""
@@ -65,47 +62,61 @@ class Owner(Protocol):
 
 
 class Screen:
-    """Show one run at a time, keep its results, and keep its words until the next one.
+    """Show one run at a time, and keep its words until the next one.
 
     Args:
-        owner: the widget; its result traits, `status` and `view_state` are set here and nowhere else.
-        sweep: its bounds are those of the x axis at first.
-        horizon: the training that the rate is for.
-        smoothing: weight of the past in the smoothed curves, in [0, 1).
-        rates: sets the optimizer's rates, in the proportions before the first run.
+        owner: the widget; the traits that only show are set here and nowhere else.
+        arguments: what it was made with.
 
     Attributes:
         chart: the chart.
-        selection: the suggestions, the rule and the pick; the traits that show it are set here only.
-        rates: sets the optimizer's rates, in the proportions of the run that is shown.
-        outputs: the cells' outputs that show the widget.
+        results: what was found.
+        talk: what is said.
+        answers: what is answered.
+        failure: the error of the latest run, or None.
+        rates: sets the optimizer's rates, in the proportions of the run that is shown; None without an optimizer.
+        pages: what is kept of the screen where there is no widget.
     """
 
-    def __init__(self, owner: Owner, sweep: Sweep, horizon: Horizon, smoothing: float, rates: RateSetter) -> None:
-        self.chart = LiveChart(sweep, smoothing)
-        self.selection = Selection(horizon=horizon)
-        self.rates = rates
-        self.outputs = Outputs()
-        self._part = f"lrw-picture-{self.chart.figure.model_id}"  # a closed figure has no id any more
-        self._sends_pictures = not current_host().mounts_chart
+    def __init__(self, owner: Owner, arguments: Arguments | NoArguments) -> None:
+        self.chart = LiveChart(arguments.sweep, beta=0.9)
+        self.results = Results(owner, arguments.horizon)
+        self.talk = Talk(self._show_view)
+        self.failure: Failure | None = None
+        self.rates: RateSetter | None = arguments.rates
+        self.answers = Answers(owner, arguments, self.results.selection)
+        self.pages = Pages(self)
         self._owner = owner
-        self._is_mirroring = False
+        self._sends_pictures = not current_host().mounts_chart
         self._run: Run[Job] | None = None  # it may have ended
-        self._note: Note = {"kind": "info", "text": words.READY}
-        self._failure: words.Failure | None = None
+        self._drawn_sweep = arguments.sweep
+        self._waiting = ""  # the words of the run in place of an answer
+        self._pictured = -1  # how many messages of the chart the latest picture has
 
-    def show(self, run: Run[Job]) -> None:
-        """Show how far a run is; called in the thread that trains."""
-        owner = self._owner
+    def open(self) -> None:
+        """Take the settings over that the widget was made with, and show everything."""
+        self.results.read_again()
+        self.chart.smooth(self._owner.smoothing)
+        self._set_axis()
+        self.refresh()
+
+    def show(self, run: Run[Job]) -> int:
+        """Show how far a run is, and return the number of messages; called in the thread that trains."""
+        owner, before = self._owner, self.chart.messages
         with owner.hold_sync():
             if run is not self._run:
                 self._begin(run)
             run.job.draw(self.chart)
             if owner.runner.current is run:
                 if run.is_paused and owner.status == "running":
-                    self._note = {"kind": "info", "text": words.PAUSED}
+                    self.talk.note_end("info", words.PAUSED)
                 owner.status = "paused" if run.is_paused else "running"
-            self.refresh()
+            if self._waiting == run.job.waiting:  # only the curve has grown
+                self._show_view()
+            else:
+                self._waiting = run.job.waiting
+                self.refresh()
+        return self.chart.messages - before + 1
 
     def end(self, run: Run[Job]) -> None:
         """Hand over the results of a run and show its end; called in the thread that trains."""
@@ -114,159 +125,155 @@ class Screen:
             try:
                 self.show(run)
                 if run.error is None:
-                    text = run.job.end(self.chart, self, run.reason, run.seconds)
+                    kind, text = run.job.end(self.chart, self.results, run.reason, run.seconds)
                     if self._run is run:  # no observer has started the next one
-                        self._note = {"kind": "good", "text": text}
+                        self.talk.note_end(kind, text)
                 if self._run is run:
+                    self.results.growing = None
                     run.job.settle(self.chart, owner.evidence)
             except Exception as error:  # noqa: BLE001  # a fault of ours must not leave the widget saying that it runs
                 run.error = error
-            self._mirror()
+            self.results.mirror()
             self._show_end(run, words.FAILED)
             if errors and run.error is None:
                 run.error = errors[0]
                 self._show_end(run, words.OBSERVER_FAILED)
-        self.keep()
-
-    def keep(self) -> None:
-        """Let the notebook keep the result as it is now."""
-        with self._owner.lock:
-            self.outputs.update(self.stored())
-
-    def keep_records(self, records: LRRecords) -> None:
-        """Keep the records of a range test and the suggestion of every rule for them."""
-        owner = self._owner
-        self.selection.take_records(records)
-        owner.evidence = None
-        owner.history = (*owner.history, records)[-_MAX_HISTORY:]
-        owner.records = records  # whose observers may probe at once
-        self._mirror()
-
-    def keep_evidence(self, evidence: Evidence) -> None:
-        """Keep the evidence of probes and choose their suggestion; probes without any end change nothing."""
-        if self.selection.take_evidence(evidence):
-            self._owner.evidence = evidence
-            self._mirror()
-
-    def say(self, kind: Kind, text: str) -> None:
-        """Show a sentence in the status line."""
-        with self._owner.lock:
-            self._note = {"kind": kind, "text": text}
-            self.refresh()
+        self.pages.keep()
 
     def change(self, name: str, value: Any) -> None:
-        """Update the parts of the view that depend on a changed setting."""
-        selection = self.selection
+        """Update all that depends on a changed setting."""
+        if name in ("variable", "selected_lr", "rule"):
+            self.talk.drop_question()
         if name == "smoothing":
             self.chart.smooth(value)
-            self.refresh()  # of the picture, where one is sent
-        elif name == "variable":
-            self._owner.view_state = {**self._owner.view_state, "code": self._code()}
-        elif name == "rule" and not (self._is_mirroring and value == selection.rule):
-            selection.rule = value
-            self._choose()
-        elif name == "selected_lr" and not (self._is_mirroring and value == selection.lr):
-            selection.pick = value
-            self._choose()
-        elif name in ("train_steps", "train_schedule"):
-            selection.aim(self._owner.horizon, self._owner.records, self._owner.evidence)
-            self._choose()
-        elif name in ("start_lr", "end_lr", "num_steps", "repeats", "max_probe_steps"):
-            self.refresh()
+        elif name in ("loss_scale", "loss_min", "loss_max"):
+            self._set_axis()
+        elif self.results.change(name, value):
+            self._mark()
+            if self._owner.runner.current is None:
+                self.pages.keep()
+            return
+        self.refresh()
 
-    def refresh(self) -> None:
-        """Make anew everything that the browser shows beyond the settings."""
-        owner = self._owner
-        with owner.lock:
-            sweep, run = owner.sweep, owner.runner.current
-            if run is None:
-                self.chart.cover(sweep.start_lr, sweep.end_lr)
-            if self._sends_pictures:
-                owner.picture = self.chart.picture()
-            owner.view_state = dict(
-                make_view(
-                    status=owner.status,
-                    sweep=sweep,
-                    repeats=owner.repeats,
-                    plan=owner.plan(self.selection.to_probe),
-                    run=run,
-                    shown_run=self._run,
-                    selection=self.selection,
-                    note=self._note,
-                    failure=self._failure,
-                    code=self._code(),
-                    bounds=self.chart.bounds,
-                    margins=MARGIN_PX,
-                )
-            )
-
-    def stored(self) -> dict[str, str]:
-        """Return the result as a notebook keeps it, by MIME type."""
-        picture = None if self._run is None else self.chart.picture()
-        html = part(self._result(), picture, self._part)
-        return {"text/plain": repr(self._owner), "text/html": html}
-
-    def display(self, model_id: str | None) -> None:
-        """Show the widget in the cell that is running; only its result for None, if it is closed."""
+    def change_runs(self, change: Callable[[Results], object]) -> None:
+        """Change the kept runs, and draw those that are left on the chart."""
         with self._owner.lock:
-            self.outputs.show(model_id, self.stored())
+            change(self.results)
+            self.chart.show_runs(*self.results.drawn())
+            self._mark()
+            if self._owner.runner.current is None:
+                self.pages.keep()
 
-    def write_page(self, path: Path) -> None:
-        """Write the result as a page of its own."""
-        with self._owner.lock:
-            text = page(self._result(), self.chart.picture(), self.selection.suggestions, self._code())
-        write_whole(path, text.encode("utf-8", "backslashreplace"))  # a file name in an error may be no UTF-8
+    def zoom(self, window: tuple[float, float, float, float] | None) -> None:
+        """Show a part of the chart, or all of it for None.
+
+        Raises:
+            ValueError: there is nothing in that part.
+        """
+        self.chart.zoom(window)
+        self.refresh()
+
+    def table(self) -> str:
+        """Return the runs that are on the chart as CSV.
+
+        Raises:
+            ValueError: it would be too large for a page.
+        """
+        runs = [(run.name, run.records) for run in self.results.runs.shown]
+        rows = sum(len(records) for _, records in runs)
+        if rows > _MAX_ROWS:
+            raise ValueError(f"{rows:,} rows are too many for this page; records.save('run.csv') writes them")
+        return table(runs, self._owner.smoothing)
 
     def send_pictures(self) -> None:
         """Send pictures of the chart from now on, to a page that cannot show the live one."""
         self._sends_pictures = True
         self.refresh()
 
-    def _result(self) -> str:
-        selection, is_running = self.selection, self._owner.runner.current is not None
-        found = (selection.pick, selection.suggestion, selection.reason)
-        return words.result(*found, self._failure, is_running=is_running)
+    def refresh(self) -> None:
+        """Make anew everything that the browser shows beyond the settings."""
+        owner = self._owner
+        with owner.lock, owner.hold_sync():
+            run = owner.runner.current
+            if run is None:
+                self.chart.cover(owner.sweep)
+            owner.answer = dict(self.answers.make(run, self.rates))
+            self._show_view()
 
-    def _choose(self) -> None:
-        self._mirror()
-        self._mark()
-        if self._owner.runner.current is None:
-            self.keep()
+    def close(self) -> None:
+        """Close the chart, and let go of the model."""
+        self.chart.close()
+        self.rates = self._run = None
+        self.answers = Answers(self._owner, NoArguments(self._owner.records), self.results.selection)
 
-    def _mirror(self) -> None:
-        """Set the traits that show the selection, all of them before an observer hears of one."""
-        was_mirroring, self._is_mirroring = self._is_mirroring, True
-        try:
-            with self._owner.hold_trait_notifications():
-                self._owner.rule = self.selection.rule
-                self._owner.suggestion = self.selection.suggestion
-                self._owner.selected_lr = self.selection.lr
-        finally:
-            self._is_mirroring = was_mirroring
+    @property
+    def lock(self) -> threading.RLock:
+        """Held while the screen is read."""
+        return self._owner.lock
 
-    def _mark(self) -> None:
-        """Mark the suggestion and the pick on the chart, and show them in words."""
-        run = self._owner.runner.current
-        is_hidden = run is not None and run.job.hides_suggestion
-        self.chart.mark(None if is_hidden else self.selection.suggestion, self.selection.pick)
-        self.refresh()
+    @property
+    def is_running(self) -> bool:
+        """A run is in progress."""
+        return self._owner.runner.current is not None
 
-    def _code(self) -> str:
-        text = self.selection.text
-        return self._owner.code(float(text)) if text else ""
+    @property
+    def has_run(self) -> bool:
+        """There is something on the chart."""
+        return self._run is not None or bool(self.results.runs.entries)
+
+    def summary(self) -> str:
+        """Return the widget in one line."""
+        return repr(self._owner)
+
+    def code(self) -> str:
+        """Return the script for *Copy code*."""
+        return self.answers.code(self.rates)
+
+    def _show_view(self) -> None:
+        """Show how far the run is, what can be done, what is said and what is drawn."""
+        owner, results = self._owner, self.results
+        with owner.lock, owner.hold_sync():
+            if self._sends_pictures and self._pictured != self.chart.messages:
+                self._pictured = self.chart.messages
+                owner.picture = self.pages.picture()
+            owner.progress = dict(make_progress(self._run, owner.num_steps * owner.repeats))
+            owner.chart_state = dict(make_chart_state(self.chart, results, self._drawn_sweep))
+            owner.view_state = dict(
+                make_view(
+                    status=owner.status,
+                    run=owner.runner.current,
+                    shown_run=self._run,
+                    possible=self.answers.possible(),
+                    chart=self.chart,
+                    has_curves=bool(results.runs.shown),
+                    talk=self.talk,
+                    failure=self.failure,
+                )
+            )
 
     def _begin(self, run: Run[Job]) -> None:
-        self._run, self._failure, self.rates = run, None, run.job.rates
+        self._run, self.failure, self.rates, self._waiting = run, None, run.job.rates, ""
+        place = Place(run.run_id, self.results.runs.next_color)
         if run.job.hides_suggestion:
-            self.selection.begin()
-            self._mirror()
-        run.job.begin(self.chart, self._owner.history)
-        self._note = {"kind": "info", "text": words.beginning(run, current_host())}
+            self.results.begin(place, run.job.facts)
+        self._drawn_sweep = self._owner.sweep
+        run.job.begin(self.chart, place, self.results.drawn()[1])
+        self.talk.begin(words.beginning(run, current_host()))
 
     def _show_end(self, run: Run[Job], failed: str) -> None:
         if self._run is run:
             if run.error is not None:
-                self._failure = words.failure(run.error, run.last)
-                self._note = {"kind": "error", "text": failed}
+                self.failure = failure(run.error, run.last)
+                self.talk.note_end("error", failed)
             self._owner.status = "finished" if run.error is None else "failed"
         self._mark()
+
+    def _mark(self) -> None:
+        """Mark the suggestion and the pick on the chart, and show them in words."""
+        run, selection = self._owner.runner.current, self.results.selection
+        is_hidden = run is not None and run.job.hides_suggestion
+        self.chart.mark(None if is_hidden else selection.suggestion, selection.pick)
+        self.refresh()
+
+    def _set_axis(self) -> None:
+        self.chart.set_axis(self._owner.loss_scale, self._owner.loss_min, self._owner.loss_max)

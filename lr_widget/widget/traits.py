@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from ..checks import check_count, check_rate, check_share, check_variable_name
+from ..checks import check_count, check_number, check_rate, check_share, check_variable_name
 from ..engine import DEFAULT_MAX_STEPS, DEFAULTS
 from ..horizon import TRAIN_SCHEDULES, Horizon
 from ..schedule import MIN_STEPS, check_bounds
 from ..suggest import RULES
 from .arguments import LEAST_PROBE_BUDGET
-from .selection import DEFAULT_RULE, PROBE_RULE
+from .choice import DEFAULT_RULE, PROBE_RULE
 
 if TYPE_CHECKING:
     _Trait = traitlets.TraitType[Any, Any]
@@ -97,6 +97,19 @@ class Smoothing(_Checked):
         return check_share(name, value)
 
 
+class LossLimit(_Checked):
+    """An end of the loss axis, or None for one that suits the curves."""
+
+    info_text = "a number or None"
+
+    def __init__(self) -> None:
+        super().__init__(default_value=None, allow_none=True)
+
+    def check(self, name: str, value: Any) -> float | None:
+        """Return the limit as a float."""
+        return None if value is None else check_number(name, value)
+
+
 class VariableName(_Checked):
     """The name of a notebook variable."""
 
@@ -118,6 +131,10 @@ class Settings(traitlets.HasTraits):
     train_steps = TrainSteps().tag(sync=True)
     train_schedule = TrainSchedule("constant").tag(sync=True)
     smoothing = Smoothing(0.9).tag(sync=True)
+    loss_scale = traitlets.Enum(["linear", "log"], default_value="linear").tag(sync=True)
+    loss_min = LossLimit().tag(sync=True)
+    loss_max = LossLimit().tag(sync=True)
+    suggest_from = traitlets.Enum(["loss", "val_loss"], default_value="loss").tag(sync=True)
     variable = VariableName("lr").tag(sync=True)
     rule = traitlets.Enum([*RULES, PROBE_RULE], default_value=DEFAULT_RULE).tag(sync=True)
     selected_lr = Rate(default_value=None, allow_none=True).tag(sync=True)
@@ -135,3 +152,23 @@ class Settings(traitlets.HasTraits):
         except ValueError as error:
             raise traitlets.TraitError(str(error)) from None
         return float(proposal["value"])
+
+    @traitlets.validate("loss_min", "loss_max")
+    def _check_limits(self, proposal: Any) -> float | None:
+        limits = {"loss_min": self.loss_min, "loss_max": self.loss_max, proposal["trait"].name: proposal["value"]}
+        low, high = limits["loss_min"], limits["loss_max"]
+        if low is not None and high is not None and not low < high:
+            raise traitlets.TraitError(f"loss_min must be below loss_max, got {low:g} and {high:g}; change one of them")
+        value: float | None = proposal["value"]
+        return value
+
+
+class Shown(traitlets.HasTraits):
+    """All that the browser shows beyond settings and chart; the screen sets it, in the forms of the protocol."""
+
+    status = traitlets.Enum(["idle", "running", "paused", "finished", "failed"], default_value="idle").tag(sync=True)
+    progress = traitlets.Dict().tag(sync=True)
+    view_state = traitlets.Dict().tag(sync=True)
+    answer = traitlets.Dict().tag(sync=True)
+    chart_state = traitlets.Dict().tag(sync=True)
+    picture = traitlets.Unicode().tag(sync=True)  # of the chart, where a page asks for it

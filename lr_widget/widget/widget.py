@@ -15,22 +15,23 @@ import traitlets
 from ipywidgets import DOMWidget, widget_serialization
 
 from ..engine import DEFAULT_MAX_STEPS
+from ..errors import NotebookError
 from ..results import Evidence, LRRecords
 from ..schedule import Sweep
 from ..suggest import Suggestion
 from . import words
-from .arguments import Arguments, probe_plan
+from .arguments import CLOSED, Arguments, NoArguments
 from .browser import SETTINGS, receive
-from .kernel import CellsThread, Inbox, OneWriter, Runner, current_host, put
+from .choice import PROBE_RULE
+from .comparing import Comparing
+from .kernel import CellsThread, Inbox, OneWriter, Runner, current_host, put, show_in_cell
 from .screen import Screen
-from .selection import PROBE_RULE
-from .traits import Settings
+from .traits import Settings, Shown
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .arguments import WidgetKeywords
-    from .browser import Kind
     from .jobs import Job, ProbeJob, RangeTestJob
 
 _STATIC = Path(__file__).parent / "static"
@@ -38,7 +39,7 @@ if not (_STATIC / "widget.js").exists():
     raise ImportError("lr_widget's front end is not built; run `make build` in the checkout, or install the wheel")
 
 
-class LRFinderWidget(Settings, OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # anywidget ships no types
+class LRFinderWidget(Comparing, Settings, Shown, OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # anywidget ships no types
     """A range test as a notebook widget: run it, watch the curve, take the suggested rate.
 
     Showing the widget runs nothing. A run from the button or `start` trains in a background thread and leaves the
@@ -49,6 +50,9 @@ class LRFinderWidget(Settings, OneWriter, anywidget.AnyWidget):  # type: ignore[
         variable: name of the notebook variable that *Copy to notebook* assigns.
         smoothing: weight of the past in the running average that is shown, in [0, 1).
         max_probe_steps: what the probes may cost together, in steps; see `lr_widget.probe`.
+        loss_scale: "linear" or "log", of the loss axis.
+        loss_min, loss_max: limits of the loss axis; None for those that suit the curves.
+        suggest_from: "loss", or "val_loss" for a suggestion off the validation losses.
         **keywords: those of `lr_widget.range_test`, except `progress` and `groups`.
 
     Attributes:
@@ -57,20 +61,23 @@ class LRFinderWidget(Settings, OneWriter, anywidget.AnyWidget):  # type: ignore[
         repeats: number of sweeps of a run, each from the same state with the data in another order.
         max_probe_steps: what the probes may cost together.
         train_steps, train_schedule: the training that the rate is for; a change reads the records again.
+        loss_scale, loss_min, loss_max: the loss axis.
+        suggest_from: the losses that the rules read.
         status: "idle", "running", "paused", "finished" or "failed".
         records: the records of the latest run that gave some, or None.
         suggestion: what `rule` reads off them for that training, or None before.
         selected_lr: the rate that was picked on the chart or set here, else the suggested one, else None.
         evidence: what the latest probes showed, or None; the rule is then "probe".
-        history: the records of all runs so far, the oldest first.
+        history: the records of all runs that are kept, the oldest first.
 
     Raises:
         TypeError: an unknown keyword, or an argument of a wrong kind.
         ValueError, traitlets.TraitError: a wrong value; the message has the value and the remedy.
     """
 
-    _esm = _STATIC / "widget.js"
-    _css = _STATIC / "widget.css"
+    # As text: of a path, anywidget would hold every instance for good.
+    _esm = (_STATIC / "widget.js").read_text(encoding="utf-8")
+    _css = (_STATIC / "widget.css").read_text(encoding="utf-8")
 
     # Results.
     records = traitlets.Instance(LRRecords, allow_none=True)
@@ -78,11 +85,7 @@ class LRFinderWidget(Settings, OneWriter, anywidget.AnyWidget):  # type: ignore[
     suggestion = traitlets.Instance(Suggestion, allow_none=True)
     history = traitlets.Tuple()
 
-    # Shown by the browser.
-    status = traitlets.Enum(["idle", "running", "paused", "finished", "failed"], default_value="idle").tag(sync=True)
     figure = traitlets.Instance(DOMWidget).tag(sync=True, **widget_serialization)
-    view_state = traitlets.Dict().tag(sync=True)
-    picture = traitlets.Unicode().tag(sync=True)  # of the chart, where a page asks for it
 
     is_open = False  # from the end of `__init__` until `close`
 
@@ -96,18 +99,28 @@ class LRFinderWidget(Settings, OneWriter, anywidget.AnyWidget):  # type: ignore[
         *,
         smoothing: float = 0.9,
         max_probe_steps: int = DEFAULT_MAX_STEPS,
+        loss_scale: str = "linear",
+        loss_min: float | None = None,
+        loss_max: float | None = None,
+        suggest_from: str = "loss",
         **keywords: Unpack[WidgetKeywords],
     ) -> None:
-        self._arguments = given = Arguments((model, optimizer, loss_fn, train_data), dict(keywords))
+        arguments = Arguments((model, optimizer, loss_fn, train_data), dict(keywords))
+        axis = {"loss_scale": loss_scale, "loss_min": loss_min, "loss_max": loss_max}
+        shown = {"variable": variable, "smoothing": smoothing, "max_probe_steps": max_probe_steps, **axis}
+        self.open_on(arguments, suggest_from=suggest_from, **shown)
+
+    def open_on(self, arguments: Arguments | NoArguments, **settings: Any) -> None:
+        """Make the widget on checked arguments; part of `__init__`."""
+        self._arguments = arguments
         self.lock = threading.RLock()  # of OneWriter, which needs it before any trait is set
         self.cells_thread = CellsThread()
-        self.sweep = given.sweep
-        self._screen = Screen(self, given.sweep, given.horizon, smoothing, given.rates)
-        self.runner: Runner[Job] = Runner(self.lock, self._screen.show, self._screen.end, Inbox(self))
-        shown = {"variable": variable, "smoothing": smoothing, "max_probe_steps": max_probe_steps}
-        super().__init__(figure=self._screen.chart.figure, **shown, **given.traits())
+        self.sweep = arguments.sweep
+        self.screen = Screen(self, arguments)
+        self.runner: Runner[Job] = Runner(self.lock, self.screen.show, self.screen.end, Inbox(self))
+        super().__init__(figure=self.screen.chart.figure, **{**arguments.traits(), **settings})
         self.is_open = True
-        self._screen.refresh()
+        self.screen.open()
         self.on_msg(lambda _, content, __: receive(self, content))
 
     def run(self) -> LRRecords:
@@ -174,60 +187,58 @@ class LRFinderWidget(Settings, OneWriter, anywidget.AnyWidget):  # type: ignore[
         """Wait until no test is running; False after `timeout` seconds. An interrupt ends only the waiting."""
         has_ended = self.runner.wait(timeout)
         if has_ended:
-            self._screen.keep()  # tools that execute notebooks may miss what the run's own thread told an output
+            self.screen.pages.keep()  # tools that execute notebooks may miss what the run's own thread told an output
         return has_ended
 
-    def copy_to_notebook(self) -> float:
+    def copy_to_notebook(self, *, overwrite: bool = False) -> float:
         """Assign the selected rate, as it is shown, to the notebook variable named by `variable`, and return it.
 
+        Args:
+            overwrite: also overwrite a number that was not put there by a widget.
+
         Raises:
-            NotebookError: there is no rate yet, no notebook, or the variable holds something other than a number.
+            NotebookError: there is no rate yet, no notebook, or the variable holds something other than a number, or a
+                number that was not put there by a widget.
         """
         with self.lock:
-            lr = self._screen.selection.need_as_shown("copy")
-        put(self.variable, lr)
-        self.say("good", words.copied(self.variable, lr))
+            lr = self.screen.results.selection.need_as_shown("copy")
+        put(self.variable, lr, overwrite=overwrite)
+        self.screen.talk.say("good", words.copied(self.variable, lr))
         return lr
 
     def apply(self) -> float:
         """Give the optimizer's param groups the selected rate as it is shown, in the test's proportions; return it.
 
         Raises:
-            NotebookError: there is no rate yet.
+            NotebookError: there is no rate yet, or no optimizer.
             RuntimeError: a test is running, whose end would put the old rates back.
         """
         with self.lock:
-            lr = self._screen.selection.need_as_shown("apply")
+            lr = self.screen.results.selection.need_as_shown("apply")
             if self.runner.current is not None:
                 raise RuntimeError("a range test is running and would put the old rates back; stop it first")
-            rates = self._screen.rates(lr)
-        self.say("good", words.applied(rates))
+            if self.screen.rates is None:
+                no_optimizer = "this widget shows records only and has no optimizer; copy the rate instead"
+                raise NotebookError(no_optimizer if self.is_open else CLOSED)
+            rates = self.screen.rates(lr)
+        self.screen.talk.say("good", words.applied(rates))
         return lr
 
     def close(self) -> None:
-        """Stop a running test, put everything back and remove the widget."""
+        """Stop a running test, put everything back, remove the widget and let go of the model."""
         if self.is_open:
             self.is_open = False
             self.runner.shut_down()
-            self._screen.chart.close()
+            self.screen.close()
+            self._arguments = NoArguments(self.records, CLOSED)
+            self.layout.close()
         super().close()
+        # ipywidgets 7 sets it to None, and IPython would show an error in place of the result.
+        self.__dict__.pop("_ipython_display_", None)
 
     def to_html(self, path: str | Path) -> None:
         """Write the result as one HTML file that works offline: the chart as a picture, every rule's rate, the code."""
-        self._screen.write_page(Path(path))
-
-    def draw(self) -> None:
-        """Send pictures of the chart from now on, to a page that cannot show the live one."""
-        self._screen.send_pictures()
-
-    def code(self, lr: float) -> str:
-        """Return the script for *Copy code*."""
-        settings = (self.sweep, self.repeats, self.horizon, self.variable)
-        return self._arguments.script(*settings, lr, self._screen.rates.shares)
-
-    def plan(self, lr: float | None) -> str:
-        """Announce probes from a rate, in words."""
-        return probe_plan(lr, self.max_probe_steps, self.horizon)
+        self.screen.pages.write(Path(path))
 
     def steer(self, action: str, run_id: int | None = None) -> None:
         """Stop, pause or resume the run with this id, or the one in progress; one that has ended stays as it is."""
@@ -235,13 +246,18 @@ class LRFinderWidget(Settings, OneWriter, anywidget.AnyWidget):  # type: ignore[
             if getattr(self.runner, action)(run_id):
                 if action == "resume":
                     self.status = "running"  # a pause that follows at once is then a new one
-                self.say("info", words.STEERING[action])
+                self.screen.talk.say("info", words.STEERING[action])
+
+    @property
+    def is_busy(self) -> bool:
+        """A run is in progress."""
+        return self.runner.current is not None
 
     def _range_test(self) -> RangeTestJob:
         return self._arguments.range_test(self.sweep, self.repeats, self.horizon)
 
     def _probes(self) -> ProbeJob:
-        lr = self._screen.selection.need_to_probe()
+        lr = self.screen.results.selection.need_to_probe()
         return self._arguments.probes(lr, self.max_probe_steps, self.records, self.horizon)
 
     def _start(self, job: Job) -> None:
@@ -249,11 +265,11 @@ class LRFinderWidget(Settings, OneWriter, anywidget.AnyWidget):  # type: ignore[
             self.runner.run(job)
             return
         with self.lock:  # the thread cannot show anything before the start is shown
-            self._screen.show(self.runner.start(job))
+            self.screen.show(self.runner.start(job))
 
     @traitlets.validate("rule")
     def _check_rule(self, proposal: Any) -> str:
-        if proposal["value"] == PROBE_RULE and PROBE_RULE not in self._screen.selection.suggestions:
+        if proposal["value"] == PROBE_RULE and PROBE_RULE not in self.screen.results.selection.suggestions:
             raise traitlets.TraitError("rule cannot be 'probe' before there were probes; call probe() first")
         return str(proposal["value"])
 
@@ -262,14 +278,12 @@ class LRFinderWidget(Settings, OneWriter, anywidget.AnyWidget):  # type: ignore[
         if self.is_open:
             if change["name"] in ("start_lr", "end_lr", "num_steps"):  # valid together, now that observers are told
                 self.sweep = Sweep(self.start_lr, self.end_lr, self.num_steps, self.sweep.schedule)
-            self._screen.change(change["name"], change["new"])
+            self.screen.change(change["name"], change["new"])
 
-    def say(self, kind: Kind, text: str) -> None:
-        """Show a sentence in the status line."""
-        self._screen.say(kind, text)
-
-    def set_state(self, sync_data: dict[str, Any]) -> None:
+    def set_state(self, sync_data: Any) -> None:
         """Treat traits set by a browser as `set` commands, so that both are checked alike."""
+        if not isinstance(sync_data, dict):
+            return
         for name, value in sync_data.items():
             if name in SETTINGS:
                 receive(self, {"command": "set", "name": name, "value": value})
@@ -281,4 +295,6 @@ class LRFinderWidget(Settings, OneWriter, anywidget.AnyWidget):  # type: ignore[
         return words.summary(self.sweep, self.repeats, self.status, self.selected_lr, self.suggestion)
 
     def _ipython_display_(self) -> None:
-        self._screen.display(self.model_id if self.is_open else None)
+        self.screen.pages.display(self.model_id if self.is_open else None)
+        if self.is_open:
+            show_in_cell(self)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-import traceback
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..horizon import Horizon
+from ..schedule import rate_text
+from ..suggest import PROBE, RULES
+from .failures import UNTOUCHED, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,39 +17,38 @@ if TYPE_CHECKING:
     from ..results import Evidence, StepRecord
     from ..schedule import Sweep
     from ..suggest import Suggestion
+    from .failures import Failure
     from .kernel import Host, Run
 
 _MAX_TITLE = 300  # characters of an error, where a notebook keeps them
-_UNTOUCHED = "Model and optimizer are as before."
 
-
-class Failure(TypedDict):
-    """An exception of the user's code, as the widget shows it."""
-
-    title: str
-    where: str
-    hint: str
-    traceback: str
+EndKind = Literal["good", "warning"]
 
 
 def rate(lr: float) -> str:
-    """Write a learning rate in two digits: `3.2e-03`."""
-    return f"{lr:.1e}"
+    """Write a learning rate in two digits: `3.2e-3`."""
+    return rate_text(lr)
 
 
 def pick(lr: float) -> str:
-    """Write a rate that somebody chose with as many digits as it has, up to six: `3.25e-03`."""
-    digits, exponent = f"{lr:.5e}".split("e")
-    return f"{digits.rstrip('0').ljust(3, '0')}e{exponent}"
+    """Write a rate that somebody chose with as many digits as it has, up to six: `3.25e-3`."""
+    return rate_text(lr, digits=6)
 
 
 def plain(value: float | str) -> str:
-    """Write a number as one would type it, `1e-07`, `0.01`, `5,000`; a name in quotes."""
-    return repr(value) if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    """Write a number as one would type it, `1e-7`, `0.01`, `5,000`; a name in quotes."""
+    return repr(value) if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else pick(value)
 
 
 def progress(where: str, step: StepRecord | None, steps_left: int, steps_per_second: float | None) -> str:
-    """Write the line above the chart: `step 62 / 100 · lr 7.4e-03 · loss 1.83 · 41 steps/s · 1 s left`."""
+    """Write the line above the chart: `step 62 / 100 · lr 7.4e-3 · loss 1.83 · 41 steps/s · 1 s left`.
+
+    Args:
+        where: how far the test is.
+        step: its last one, or None before the first.
+        steps_left: to its end.
+        steps_per_second: None where nothing goes on: before the second step, in a pause and after the end.
+    """
     if step is None:
         return where
     parts = [where, f"lr {rate(step.lr)}", f"loss {step.loss:.4g}"]
@@ -58,17 +59,17 @@ def progress(where: str, step: StepRecord | None, steps_left: int, steps_per_sec
 
 def place(step: int, num_steps: int) -> str:
     """Say how far a test of one sweep is."""
-    return f"step {step} / {num_steps}"
+    return f"step {step:,} / {num_steps:,}"
 
 
 def repeat_place(repeat: int, repeats: int, step: int, num_steps: int) -> str:
     """Say how far a test of several sweeps is."""
-    return f"sweep {repeat} / {repeats} · {place(step, num_steps)}"
+    return f"sweep {repeat:,} / {repeats:,} · {place(step, num_steps)}"
 
 
 def probe_place(count: int, step: int, max_steps: int) -> str:
     """Say how far the probes are."""
-    return f"probe {count} · step {step} of at most {max_steps}"
+    return f"probe {count:,} · step {step:,} of at most {max_steps:,}"
 
 
 def speed(steps_per_second: float) -> str:
@@ -89,8 +90,8 @@ def duration(seconds: float) -> str:
 
 
 def steps(count: int) -> str:
-    """Count steps: `1 step`, `2 steps`."""
-    return f"{count} step" if count == 1 else f"{count} steps"
+    """Count steps: `1 step`, `5,000 steps`."""
+    return f"{count:,} step{'s' * (count != 1)}"
 
 
 READY = "Ready."
@@ -112,52 +113,38 @@ def beginning(run: Run[Any], host: Host) -> str:
 
 
 def deaf(host: Host) -> str:
-    """Say what to press instead of the buttons that a run does not hear."""
+    """Say how to end a run that hears no button."""
     return f"This run hears no click. {host.interrupt} ends it and keeps the curve."
 
 
-def ending(stop_reason: str, last: StepRecord | None, num_steps: int, done: int, seconds: float) -> str:
-    """Say how the test ended, after `done` steps of all sweeps, and that the model is as before."""
+def ending(
+    stop_reason: str, last: StepRecord | None, num_steps: int, done: int, seconds: float, *, has_rate: bool
+) -> tuple[EndKind, str]:
+    """Say how the test ended, "good" only where it gave a rate, and that the model is as before.
+
+    Args:
+        stop_reason, last: of the test; its last step, or None where there was none.
+        num_steps: of a sweep.
+        done, seconds: steps and time of all sweeps together.
+        has_rate: the test gave a rate.
+    """
     if last is None:
-        return f"Stopped before the first step; there is nothing to show. {_UNTOUCHED}"
-    at = f"step {last.step} of {num_steps} (lr {rate(last.lr)})"
-    took = f"{seconds:.1f} s"
+        return "warning", f"Stopped before the first step; there is nothing to show. {UNTOUCHED}"
+    at = f"step {last.step:,} of {num_steps:,} (lr {rate(last.lr)})"
+    how, took = "Done" if has_rate else "Ended without a rate", f"{seconds:.1f} s"
     sentences = {
-        "completed": f"Done: {steps(done)} in {took}.",
-        "diverged": f"Done in {took}: the loss exploded at {at}.",
-        "non_finite": f"Done in {took}: the loss became {last.loss} at {at}.",
+        "completed": f"{how}: {steps(done)} in {took}.",
+        "diverged": f"{how} in {took}: the loss exploded at {at}.",
+        "non_finite": f"{how} in {took}: the loss became {last.loss} at {at}.",
         "stopped": f"Stopped at {at}; the curve is kept.",
         "interrupted": f"Interrupted at {at}; the curve is kept.",
         "exhausted": f"The data ended at {at}; the curve is kept.",
     }
-    return f"{sentences[stop_reason]} {_UNTOUCHED}"
+    return "good" if has_rate else "warning", f"{sentences[stop_reason]} {UNTOUCHED}"
 
 
 FAILED = "The test failed; see the message above."
 OBSERVER_FAILED = "Done and kept, but code that observes the widget failed; see the message above."
-
-
-def failure(error: BaseException, last: StepRecord | None) -> Failure:
-    """Describe an error of the user's code: its message, its step, the remedy and the full traceback."""
-    name = type(error).__name__
-    notes = [str(note) for note in getattr(error, "__notes__", ())]
-    after = f"It came right after step {last.step} (rate {rate(last.lr)})." if last else "It came in the first step."
-    return {
-        "title": f"{name}: {error}" if str(error) else name,
-        "where": " ".join(map(sentence, notes)) or after,
-        "hint": _hint(name),
-        "traceback": "".join(traceback.format_exception(type(error), error, error.__traceback__)),
-    }
-
-
-def _hint(name: str) -> str:
-    if name == "RestoreError":
-        return "Make the model and the optimizer anew before you go on."
-    if name == "OutOfMemoryError":
-        return f"{_UNTOUCHED} Use a smaller batch, or snapshot_device='cpu', and run again."
-    return f"{_UNTOUCHED} Correct the code, then run its cell and the widget's cell again."
-
-
 WHILE_RUNNING = "The suggestion comes when the test ends."
 
 
@@ -169,18 +156,34 @@ def while_probing(current: Round) -> str:
     )
 
 
-def end_of_probes(stop_reason: str, evidence: Evidence, seconds: float) -> str:
-    """Say how the probes ended and at how many steps, and that the model is as before."""
+def end_of_probes(stop_reason: str, evidence: Evidence, seconds: float) -> tuple[EndKind, str]:
+    """Say how the probes ended, "good" only where they gave a rate, and that the model is as before."""
     how = "Probed" if stop_reason == "completed" else "Stopped probing"
     if not evidence.runs:
-        return f"{how}; nothing was tried. {_UNTOUCHED}"
+        return "warning", f"{how}; nothing was tried. {UNTOUCHED}"
     number = f"{len(evidence.runs)} training{'s' * (len(evidence.runs) != 1)}"
-    return f"{how}: {steps(evidence.num_steps)} in {number}, {seconds:.1f} s. {_UNTOUCHED}"
+    has_rate = evidence.suggestion.lr is not None
+    without = "" if has_rate else ", but none gave a rate"
+    said = f"{how}: {steps(evidence.num_steps)} in {number}, {seconds:.1f} s{without}. {UNTOUCHED}"
+    return "good" if has_rate else "warning", said
 
 
 def copied(variable: str, lr: float) -> str:
     """Say that the notebook's variable has the rate."""
     return f"The notebook's variable {variable} is now {pick(lr)}."
+
+
+OVERWRITE = "Overwrite it"  # the label of the button
+
+
+def may_overwrite(variable: str, held: str) -> str:
+    """Ask about a variable that holds a number of the user's own; `held` is that number in words."""
+    return f"{variable} is {held} and was not written by this widget. Overwrite it?"
+
+
+def not_overwritten(variable: str) -> str:
+    """Say that nothing was done."""
+    return f"{variable} is as it was; type another name for the variable to copy the rate there."
 
 
 def applied(rates: Sequence[float]) -> str:
@@ -190,12 +193,11 @@ def applied(rates: Sequence[float]) -> str:
 
 def before_run(sweep: Sweep, repeats: int, horizon: Horizon) -> str:
     """Announce the steps and the rates of a run, in place of the suggestion."""
-    often = "" if repeats == 1 else f"{repeats} times "
+    often = "" if repeats == 1 else f"{repeats:,} times "
     purpose = "" if horizon.steps is None else f" for {horizon.words}"
     return (
-        f"Run trains {often}for {steps(sweep.num_steps)} while the rate grows from {plain(sweep.start_lr)} to "
-        f"{plain(sweep.end_lr)}, "
-        f"then puts the model back as it was and suggests a rate{purpose}."
+        f"Run trains {often}for {steps(sweep.num_steps)} while the rate grows from {pick(sweep.start_lr)} to "
+        f"{pick(sweep.end_lr)}, then puts the model back as it was and suggests a rate{purpose}."
     )
 
 
@@ -223,24 +225,39 @@ def _length(trainings: Round) -> str:
     return f"{trainings.num_steps:,} steps {Horizon(schedule=trainings.schedule).manner}"
 
 
-def sentence(text: str) -> str:
-    """Turn a message into a sentence: a capital first, except for a Python name, and a full stop last."""
-    first = text.split(" ", 1)[0]
-    start = text[:1] if "_" in first else text[:1].upper()
-    return start + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+def purpose(rule: str, horizon: Horizon) -> str:
+    """Name the training that a rule's rate is for; nothing for the rules that ask for none."""
+    if rule not in (RULES[0], PROBE):
+        return ""
+    if horizon.steps is not None:
+        return f"for {horizon.words}"
+    return f"for a training about as long as the {'probes' if rule == PROBE else 'test'}, {horizon.manner}"
 
 
 def range_text(suggestion: Suggestion) -> str:
-    """Write the range around a suggestion and its confidence, as far as the rule knows them."""
-    low, high, confidence = suggestion.low, suggestion.high, suggestion.confidence
-    has_range = low is not None and high is not None and rate(low) != rate(high)
-    parts = [f"{rate(low)} … {rate(high)}"] if has_range and low is not None and high is not None else []
-    return ", ".join([*parts, *([f"{confidence} confidence"] if confidence else [])])
+    """Write the range around a suggestion: `1.1e-3 … 6e-3`; nothing where the rule knows none."""
+    if suggestion.low is None or suggestion.high is None:
+        return ""
+    low, high = rate(suggestion.low), rate(suggestion.high)
+    return "" if low == high else f"{low} … {high}"
+
+
+def confidence(suggestion: Suggestion) -> str:
+    """Write how sure a suggestion is: `high confidence`; nothing where the rule does not know."""
+    return "" if suggestion.confidence is None else f"{suggestion.confidence} confidence"
 
 
 def earlier(reason: str) -> str:
     """Say that a suggestion is not of the run that is shown."""
     return f"This is the suggestion of an earlier run. {reason}"
+
+
+def of_validation(reason: str) -> str:
+    """Say that a suggestion is read off the validation losses."""
+    return f"By the validation loss: {reason[0].lower()}{reason[1:]}"
+
+
+NO_VALIDATION = "This run has no validation losses; choose the training loss, or give val_data."
 
 
 def result(
@@ -263,14 +280,15 @@ def result(
         return " ".join(said) or "The range test has not been run yet."
     if suggestion.lr is None:
         return " ".join([*said, f"No rate is suggested: {reason}"])
-    around = f" ({range_text(suggestion)})" if range_text(suggestion) else ""
+    known = ", ".join(filter(None, [range_text(suggestion), confidence(suggestion)]))
+    around = f" ({known})" if known else ""
     return " ".join([*said, f"Suggested learning rate: {rate(suggestion.lr)}{around}.", reason])
 
 
 def summary(sweep: Sweep, repeats: int, status: str, lr: float | None, suggestion: Suggestion | None) -> str:
     """Describe the widget in one line, for where it cannot be shown."""
-    often = "" if repeats == 1 else f" {repeats} times"
-    bounds = f"{plain(sweep.start_lr)} to {plain(sweep.end_lr)}"
+    often = "" if repeats == 1 else f" {repeats:,} times"
+    bounds = f"{pick(sweep.start_lr)} to {pick(sweep.end_lr)}"
     test = f"learning-rate range test, {bounds} in {steps(sweep.num_steps)}{often}, {status}"
     if lr is None:
         return f"LRFinderWidget({test}{f'; no suggestion: {suggestion.reason}' if suggestion else ''})"

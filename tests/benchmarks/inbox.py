@@ -68,7 +68,7 @@ def _steps_to_stop(kernel: LiveKernel) -> int:
 
     def step(message: object) -> int:
         state = message["content"].get("data", {}).get("state", {})  # type: ignore[index]  # a message of Jupyter
-        return int(state.get("view_state", {}).get("progress", {}).get("step", 0))
+        return int(state.get("progress", {}).get("step", 0))
 
     shown = step(kernel.wait_for(lambda message: 5 <= step(message) < 1000))
     kernel.click(widget, command="stop")

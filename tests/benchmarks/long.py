@@ -116,7 +116,9 @@ def results_rows() -> list[str]:
 
 
 def chart_row(num_steps: int) -> str:
-    chart, steps = LiveChart(Sweep(1e-7, 10.0, num_steps), 0.9), noisy_steps(num_steps)
+    sweep, steps = Sweep(1e-7, 10.0, num_steps), noisy_steps(num_steps)
+    chart = LiveChart(sweep, 0.9)
+    chart.begin(1, sweep, 0, [])
     chart.grow([steps[:-1]])
     return f"| {num_steps:,} | {1e3 * seconds(lambda: chart.grow([steps])):.1f} |"
 

@@ -19,7 +19,7 @@ from .lab import Lab, Notebook, Notebook7
 from .server import serve
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Playwright
 
 AnyNotebook = Notebook | HostNotebook
 WAIT_MS = 60_000
@@ -59,16 +59,21 @@ def notebook7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")  # Playwright runs an event loop in this thread, which other tests must not find
 def browser() -> Iterator[Browser]:
-    """A Chromium without a window, from the system where it has one, else Playwright's."""
+    """A Chromium without a window."""
     from playwright.sync_api import sync_playwright
 
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start a Chromium without a window, from the system where it has one, else Playwright's."""
     found = next(
         (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
     )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
+    return playwright.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS)
 
 
 @pytest.fixture
@@ -76,9 +81,10 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """A function that opens a browser window of its own."""
     contexts = []
 
-    def new_page_(**options: Any) -> Page:
+    def new_page_(init_script: str = "", **options: Any) -> Page:
         context = browser.new_context(**({"viewport": {"width": 1280, "height": 1000}} | options))
         context.set_default_timeout(WAIT_MS)
+        context.add_init_script(init_script)
         contexts.append(context)
         return context.new_page()
 

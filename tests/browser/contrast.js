@@ -3,7 +3,6 @@
 ({ selector, paper }) => {
   const TEXT = 4.5, LARGE_TEXT = 3, SHAPE = 3;
   const RESTING_TEXT = 3; // WCAG asks nothing of a disabled control; here, it has to be readable
-  const FAINT_CURVE = 1.5; // for what is drawn faint on purpose: the raw losses behind the smoothed ones
   const NOTHING = [0, 0, 0, 0];
 
   const read = (text) => {
@@ -69,7 +68,7 @@
     found.push({ what: `${what} of ${name}`, ratio, needed });
   };
   const isSeen = (element) => element.checkVisibility() && element.getClientRects().length > 0;
-  const isAtRest = (element) => element.closest(':disabled') !== null;
+  const isAtRest = (element) => element.closest(':disabled, [aria-disabled="true"], [readonly]') !== null;
   const addText = (what, element, color, style) => {
     const size = Number.parseFloat(style.fontSize);
     const isLarge = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
@@ -106,8 +105,8 @@
     }
     for (const control of root.querySelectorAll('button, select, input[type=text]')) {
       if (isSeen(control) && !isAtRest(control)) {
-        const { borderTopColor, borderTopWidth } = getComputedStyle(control);
-        addShape('border', control, [borderTopWidth === '0px' ? 'transparent' : borderTopColor, 'transparent']);
+        const { borderBottomColor, borderBottomWidth } = getComputedStyle(control); // the name of a run has no other
+        addShape('border', control, [borderBottomWidth === '0px' ? 'transparent' : borderBottomColor, 'transparent']);
       }
     }
     for (const bar of root.querySelectorAll('progress, input[type=range]')) {
@@ -124,8 +123,14 @@
       const isDrawn = path.getAttribute('d') && isSeen(path);
       const ink = path.matches('.line') ? style.stroke : style.fill;
       if (isDrawn && ink !== 'none' && style.strokeWidth !== '0px') {
-        const ratio = contrast(seen(path, read(ink)), seen(path, NOTHING));
-        add('mark', path, ratio, Number(style.opacity) < 1 ? FAINT_CURVE : SHAPE);
+        add('mark', path, contrast(seen(path, read(ink)), seen(path, NOTHING)), SHAPE);
+      }
+    }
+    for (const path of root.querySelectorAll('.lrw-legend path, .lrw-swatch path')) {
+      const { stroke, fill } = getComputedStyle(path);
+      const isOnChart = path.closest('.lrw-run')?.querySelector('input').checked !== false;
+      if (isSeen(path) && isOnChart) {
+        addShape('sample', path, [stroke, fill].map((ink) => (ink === 'none' ? 'transparent' : ink)));
       }
     }
     const focused = root.querySelector(':focus-visible');

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +53,46 @@ class WidgetPage:
     def ref(self, name: str) -> Locator:
         """The part of the widget with this `data-ref`."""
         return self.widget.locator(f'[data-ref="{name}"]')
+
+    @property
+    def plot(self) -> Locator:
+        """The part of the chart that takes the mouse and the keys."""
+        return self.widget.locator(".lrw-plot")
+
+    def at(self, across: float, up: float) -> tuple[float, float]:
+        """Return the place on the page of these shares of the plot area, from its lower left corner."""
+        self.plot.scroll_into_view_if_needed()
+        box = self.widget.locator(".bqplot .plotarea_background").bounding_box()
+        assert box is not None
+        return box["x"] + across * box["width"], box["y"] + (1 - up) * box["height"]
+
+    def move_to(self, across: float, up: float) -> None:
+        """Move the mouse over the chart."""
+        self.page.mouse.move(*self.at(across, up), steps=4)
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Draw a rectangle on the chart."""
+        self.move_to(*start)
+        self.page.mouse.down()
+        self.move_to(*end)
+        self.page.mouse.up()
+
+    def enter(self, name: str, text: str) -> None:
+        """Type a text into a field and press Enter."""
+        self.ref(name).fill(text)
+        self.ref(name).press("Enter")
+
+    def run(self) -> None:
+        """Click Run and wait until the test has ended and the page says how."""
+        before = self.ask("widget.view_state['run_id']")
+        self.ref("start").click()
+        while self.ask(f"widget.view_state['run_id'] == {before} or widget.status in ('running', 'paused')") == "True":
+            self.page.wait_for_timeout(50)
+        self.wait_for_note(self.ask("widget.view_state['note']['text']"))
+
+    def ask(self, expression: str) -> str:
+        """Evaluate an expression in the kernel, past the notebook's cells, and return its `str`."""
+        raise NotImplementedError
 
     def curve_points(self) -> int:
         """Count the points of the smoothed curve as it is drawn."""
@@ -106,6 +148,12 @@ class Notebook(WidgetPage):
         self.command("kernelmenu:shutdown")
         self.wait_for("() => !window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel")
 
+    def kill_kernel(self) -> None:
+        """End the kernel as one that runs out of memory ends, and wait until the widget knows."""
+        os.kill(int(self.ask("__import__('os').getpid()")), signal.SIGKILL)
+        self.page.locator(".jp-Dialog", has_text="appears to have died").locator("button").click()
+        self.wait_for_note("No kernel is connected")
+
     def run_cell(self, index: int) -> None:
         """Run one cell, without waiting for its end."""
         self.page.evaluate(
@@ -116,6 +164,23 @@ class Notebook(WidgetPage):
                 window.jupyterapp.commands.execute('notebook:run-cell');
             }""",
             index,
+        )
+
+    def clear_output(self, index: int) -> None:
+        """Take a cell's outputs away, and the views in them."""
+        self.page.evaluate(
+            """index => {
+                window.jupyterapp.shell.currentWidget.content.activeCellIndex = index;
+                window.jupyterapp.commands.execute('notebook:clear-cell-output');
+            }""",
+            index,
+        )
+        self.wait_for("() => document.querySelectorAll('.lrw').length === 0")
+
+    def set_theme(self, theme: str) -> None:
+        """Change the theme to "Light" or "Dark", which the server keeps."""
+        self.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {theme}"
         )
 
     def output(self, index: int) -> Locator:

@@ -6,22 +6,14 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import torch
 from torch import nn
 
 import lr_widget
 from lr_widget import LRFinderWidget
-from lr_widget.widget.chart.look import (
-    EARLIER_COLOR,
-    EARLIER_OPACITY,
-    LOSS_COLOR,
-    PICK_COLOR,
-    PROBE_COLOR,
-    RAW_OPACITY,
-    SUGGESTION_COLOR,
-)
+from lr_widget.widget.chart import look
 
 if TYPE_CHECKING:
     from playwright.sync_api import Frame, Page
@@ -179,14 +171,14 @@ def chart() -> str:
 
     axis = f'<path class="domain" d="M0,0H600"></path>{tick("1e-3", 100)}{tick("1e-2", 300)}'
     marks = [
-        line("M0,50L200,60", EARLIER_COLOR, f"stroke-width: 1.2; opacity: {EARLIER_OPACITY};"),
-        line("M0,80L200,90", LOSS_COLOR, f"stroke-width: 1.2; opacity: {RAW_OPACITY};"),
-        line("M0,90L200,100", LOSS_COLOR, "stroke-width: 2.6; opacity: 1;"),
-        line("M300,0L300,200", SUGGESTION_COLOR, "stroke-width: 2;"),
-        label("suggested 1.3e-02", 310, SUGGESTION_COLOR),
-        line("M450,0L450,200", PICK_COLOR, "stroke-width: 2;"),
-        label("your pick 1.0e-02", 460, PICK_COLOR),
-        f'<path class="dot" d="M150,100h8v8h-8Z" style="fill: {PROBE_COLOR};"></path>',
+        *(line("M0,50L200,60", tone.key, "stroke-width: 1.6;") for tone in (*look.PALETTE, look.VALIDATION)),
+        line("M0,80L200,90", look.RAW.key, "stroke-width: 1;"),
+        line("M400,0L400,200", look.UNSTABLE.key, "stroke-width: 1;"),
+        line("M300,0L300,200", look.SUGGESTION.key, "stroke-width: 2;"),
+        label("suggested 0.013", 310, look.SUGGESTION.key),
+        line("M450,0L450,200", look.PICK.key, "stroke-width: 2;"),
+        label("your pick 0.01", 460, look.PICK.key),
+        f'<path class="dot" d="M150,100h8v8h-8Z" style="fill: {look.PROBE.key};"></path>',
     ]
     return (
         '<svg class="svg-background"><g transform="translate(64, 12)">'
@@ -218,8 +210,22 @@ def states() -> dict[str, dict[str, Any]]:
     widget.selected_lr, widget.train_steps = 1e-2, 5000
     made["finished"] = finished = _state(widget)
     view = finished["view_state"]
-    running = view | {"can": ["stop", "pause"], "progress": {"step": 62, "total": 100, "text": "step 62 / 100"}}
-    made["running"] = finished | {"status": "running", "view_state": running}
+    made["running"] = finished | {
+        "status": "running",
+        "progress": {"step": 62, "total": 100, "text": "step 62 / 100"},
+        "view_state": view | {"can": ["stop", "pause"]},
+        "answer": finished["answer"]
+        | {"lr": "", "range": "", "confidence": "", "reason": "The rate comes at the end."},
+    }
+    question = {"text": "epochs is 10 and was not written by this widget. Overwrite it?", "yes": "Overwrite"}
+    made["asked"] = finished | {"view_state": view | {"question": question, "refused": "start_lr"}}
+    missing = {"lr": "", "is_missing": True, "advice": ["Extend end to 100 and run", "Use 300 steps and run"]}
+    made["missing"] = finished | {"answer": finished["answer"] | missing}
+    [run] = finished["chart_state"]["runs"]
+    runs = [run | {"run_id": color + 1, "name": f"run {color}", "color": color} for color in range(len(look.PALETTE))]
+    kinds = get_args(look.LegendKind)
+    legend = [{"kind": kind, "text": kind} for kind in kinds]
+    made["many runs"] = finished | {"chart_state": finished["chart_state"] | {"runs": runs, "legend": legend}}
     for kind in ("info", "good", "warning", "error"):
         note = {"kind": kind, "text": "A sentence in the status line."}
         made[f"note: {kind}"] = finished | {"view_state": view | {"note": note}}

@@ -90,7 +90,7 @@ def test_it_is_readable_on_the_pages_of_other_hosts(
     for name, state in states.items():
         plain.show(frame, state)
         if state["view_state"]["failure"] is not None:
-            frame.locator("summary").click()
+            frame.locator('[data-ref="failureDetails"] summary').click()
         assert frame.locator(".lrw").get_attribute("data-theme") == host.theme
         assert_readable(frame, f"{host.name}, {name}", host.paper)
 
@@ -120,7 +120,7 @@ def test_each_label_of_the_chart_has_the_colour_of_its_line(page: Page, states: 
 def test_the_charts_background_stays_in_its_box(page: Page, states: dict[str, dict[str, Any]]) -> None:
     """bqplot's background covers neither the other controls nor the page."""
     frame = plain.open_page(page, plain.Host("any", "", ""), states["finished"])
-    background, box = (frame.locator(part).bounding_box() for part in (".svg-background", ".lrw-chart"))
+    background, box = (frame.locator(part).bounding_box() for part in (".svg-background", ".lrw-plot"))
     assert background == box
 
 
@@ -148,20 +148,14 @@ def test_it_is_readable_in_jupyterlab(open_notebook: Callable[..., Notebook], sy
         notebook.ask("globals().update(failing_step=calls + 5)")
         notebook.ref("start").click()
         notebook.wait_for_note("The test failed")
-        notebook.widget.locator("summary").click()
+        notebook.ref("failureDetails").locator("summary").click()
         _assert_readable_in_both_themes(notebook, "failed")
     finally:
-        _set_theme(notebook, "Light")  # the server keeps it, for the next test, too
+        notebook.set_theme("Light")  # the server keeps it, for the next test, too
 
 
 def _assert_readable_in_both_themes(notebook: Notebook, state: str) -> None:
     for theme in ("Dark", "Light"):
-        _set_theme(notebook, theme)
+        notebook.set_theme(theme)
         notebook.widget.and_(notebook.page.locator(f'[data-theme="{theme.lower()}"]')).wait_for()
         assert_readable(notebook.page, f"JupyterLab {theme}, {state}")
-
-
-def _set_theme(notebook: Notebook, theme: str) -> None:
-    notebook.page.evaluate(
-        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {theme}"
-    )

@@ -17,7 +17,8 @@ Open = Callable[..., Notebook]
 MARKED_RANGE = """() => {
     const left = document.querySelector('.lrw .bqplot .axis .domain').getBoundingClientRect().left;
     const height = document.querySelector('.lrw .bqplot .plotarea_background').getBoundingClientRect().height;
-    const areas = [...document.querySelectorAll('.lrw .bqplot path.area')].map(area => area.getBoundingClientRect());
+    const areas = [...document.querySelectorAll('.lrw .bqplot path.area[style*="208, 106, 8"]')]
+        .map(area => area.getBoundingClientRect());
     const range = areas.find(area => area.width > 0 && Math.abs(area.height - height) < 4);
     return range === undefined ? null : [range.left - left, range.right - left];
 }"""
@@ -55,7 +56,7 @@ def test_steps_and_schedule_move_the_suggestion_and_its_range(open_notebook: Ope
     assert notebook.ref("train_steps").input_value() == "5,000"
     lowered = notebook.ref("suggested").inner_text()
     assert float(lowered) < float(first)
-    assert lowered == notebook.ask("f'{widget.suggestion.lr:.1e}'")
+    assert lowered == notebook.ask("rate_text(widget.suggestion.lr)")
     notebook.widget.locator("text.label", has_text=f"suggested {lowered}").wait_for()
     notebook.wait_for(f"left => ({MARKED_RANGE})()[0] < left - 3", range_before[0])
 
@@ -71,6 +72,7 @@ def test_steps_and_schedule_move_the_suggestion_and_its_range(open_notebook: Ope
     notebook.wait_for("() => document.querySelector('.lrw [data-ref=train_steps]').value === '5,000'")
     notebook.ref("train_schedule").select_option("constant")
     enter(notebook, "train_steps", "")
+    notebook.wait_for("() => document.querySelector('.lrw [data-ref=train_steps]').dataset.shown === ''")
     notebook.ref("suggested").filter(has_text=first).wait_for()
     assert notebook.ask("widget.train_steps") == "None"
     assert notebook.frame.evaluate(MARKED_RANGE) == pytest.approx(range_before, abs=1)

@@ -11,6 +11,7 @@ from .contrast import assert_readable
 from .environments import COLAB, NEWEST
 from .host_pages import HostNotebook, HostPage
 from .lab import Notebook
+from .test_exports import assert_pictures, saved
 from .test_jupyterlab import SETUP, STEP_SHOWN
 
 pytestmark = pytest.mark.browser
@@ -72,19 +73,19 @@ def test_everything_on_the_widget_works(open_in: Open, host: HostPage | str) -> 
     assert notebook.ask("widget.records.stop_reason") in ("completed", "diverged")
     assert notebook.curve_points() > 50
     suggested = notebook.ref("suggested").inner_text()
-    assert suggested == notebook.ask("f'{widget.suggestion.lr:.1e}'")
+    assert suggested == notebook.ask("rate_text(widget.suggestion.lr)")
     stored = notebook.frame.locator("[class^=lrw-picture]")
     assert suggested in (stored.text_content() or "")
     assert str(stored.locator("img").get_attribute("src")).startswith("data:image/svg+xml;base64,")
     assert stored.is_hidden()  # the live view is there
 
-    for typed, note, value in (("3e-4", None, "0.0003"), ("abc", "It stays 0.0003.", "0.0003")):
+    for typed, note, value in (("3e-4", None, "3e-4"), ("abc", "It stays 3e-4.", "3e-4")):
         notebook.ref("start_lr").fill(typed)
         notebook.ref("start_lr").press("Enter")
         if note is not None:
             notebook.wait_for_note(note)
         notebook.wait_for("value => document.querySelector('.lrw [data-ref=start_lr]').value === value", value)
-        assert notebook.ask("widget.start_lr") == value
+        assert float(notebook.ask("widget.start_lr")) == float(value)
 
     notebook.ref("copy").click()
     notebook.wait_for_note("The notebook's variable lr is now")
@@ -98,6 +99,39 @@ def test_everything_on_the_widget_works(open_in: Open, host: HostPage | str) -> 
     runs = int(notebook.ask("len(widget.evidence.runs)"))
     notebook.wait_for("runs => document.querySelectorAll('.lrw .bqplot path.dot').length === runs", runs)
     assert notebook.ask("fingerprint() == before") == "True"
+
+
+@in_every_host
+def test_the_chart_is_read_zoomed_picked_from_and_saved(open_in: Open, host: HostPage | str) -> None:
+    """By mouse and keys; files come from the browser, and a number of the user's own is asked about."""
+    notebook = show(open_in, host, seconds_a_step=0.002)
+    notebook.ask("globals().update(epochs=10)")
+    notebook.run()
+    readout = notebook.widget.locator(".lrw-readout")
+    notebook.move_to(0.5, 0.5)
+    readout.filter(has_text="smoothed").wait_for()
+    notebook.plot.focus()
+    notebook.plot.press("Home")
+    notebook.plot.press("ArrowRight")
+    readout.filter(has_text="2 of 100").wait_for()
+    notebook.plot.press("Enter")
+    picked = notebook.ask("rate_text(widget.records.lr[1])")
+    notebook.wait_for("rate => document.querySelector('.lrw [data-ref=pick]').value === rate", picked)
+    notebook.drag((0.3, 0.3), (0.7, 0.7))
+    notebook.ref("resetZoom").wait_for()
+    assert notebook.ask("widget.chart_state['is_zoomed']") == "True"
+    notebook.page.mouse.dblclick(*notebook.at(0.5, 0.5))
+    notebook.ref("resetZoom").wait_for(state="hidden")
+    assert notebook.ask("rate_text(widget.selected_lr)") == picked  # neither drag nor double click picks
+    assert_pictures(notebook, picked)
+    assert saved(notebook, "csv").startswith(b"run,step,lr,loss,smoothed")
+    notebook.enter("variable", "epochs")
+    notebook.wait_for("() => document.querySelector('.lrw [data-ref=variable]').dataset.shown === 'epochs'")
+    notebook.ref("copy").click()
+    notebook.ref("question").wait_for()
+    notebook.ref("no").click()
+    notebook.ref("question").wait_for(state="hidden")
+    assert notebook.ask("epochs") == "10"
 
 
 @pytest.mark.parametrize("host", ["lab", *HOSTS.values()], ids=["jupyterlab", *HOSTS])
@@ -133,9 +167,7 @@ def test_a_finished_run_is_readable_whatever_the_system_is_set_to(open_in: Open,
     notebook.wait_for_note("Done in")
     notebook.ref("pick").fill("3e-5")
     notebook.ref("pick").press("Enter")
-    notebook.wait_for(
-        "() => [...document.querySelectorAll('.lrw text')].some(e => e.textContent === 'your pick 3.0e-05')"
-    )
+    notebook.wait_for("() => [...document.querySelectorAll('.lrw text')].some(e => e.textContent === 'your pick 3e-5')")
     for system in ("light", "dark"):
         notebook.page.emulate_media(color_scheme=system)
         expected = "dark" if dark else "light"

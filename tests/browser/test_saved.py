@@ -116,5 +116,5 @@ def test_the_executed_quickstart_shows_curve_and_rate_offline(
         svg = drawn(kept.locator("img"))
     finally:
         context.close()
-    assert ticks(svg) >= {"1e-6", "1e-3", "1e+0", "learning rate", "loss", "raw loss", "smoothed", f"suggested {rate}"}
+    assert ticks(svg) >= {"1e-6", "1e-3", "1", "learning rate", "loss", "raw loss", "smoothed", f"suggested {rate}"}
     assert svg.count("<polyline") == 2

@@ -138,7 +138,7 @@ def test_the_group_is_in_the_repr_and_in_the_file(tmp_path: Path) -> None:
     """So that records of several groups can be told apart later; those of all groups say nothing."""
     model, optimizer = two_layers()
     records = range_test(model, optimizer, mse, batches(), groups=1, **SWEEP)
-    assert repr(records).startswith("<LRRecords: param group 1, 6 of 6 steps, lr 3.2e-04 … 1.0e-01, ")
+    assert repr(records).startswith("<LRRecords: param group 1, 6 of 6 steps, lr 3.2e-4 … 0.1, ")
     records.save(tmp_path / "head.json")
     loaded = LRRecords.load(tmp_path / "head.json")
     assert (loaded.group, repr(loaded)) == (1, repr(records))
@@ -187,7 +187,7 @@ def test_an_error_names_the_group_whose_rate_it_came_at() -> None:
 
     with pytest.raises(ZeroDivisionError, match="of the user") as caught:
         range_test(model, optimizer, loss_fn, batches(), groups="each", **SWEEP)
-    assert caught.value.__notes__ == ["while lr_widget was in step 3 of 6, at learning rate 0.00316 of param group 1"]
+    assert caught.value.__notes__ == ["while lr_widget was in step 3 of 6, at learning rate 3.2e-3 of param group 1"]
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------

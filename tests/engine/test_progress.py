@@ -91,4 +91,4 @@ def test_the_progress_bar_counts_the_steps_and_shows_rate_and_loss(capsys: pytes
     range_test(model, optimizer, nn.functional.mse_loss, data, end_lr=1.0, num_steps=10, diverge_factor=None)
     shown = capsys.readouterr().err
     assert "10/10" in shown
-    assert "lr 1.0e+00" in shown
+    assert "lr 1, loss " in shown

@@ -209,7 +209,7 @@ def test_the_users_exception_has_a_note_that_names_step_and_rate() -> None:
     with pytest.raises(RuntimeError, match="out of luck") as caught:
         list(session.sweep(loss_fn=lambda output, labels: fail("out of luck"), start_lr=1e-3, end_lr=1.0, num_steps=10))
     notes = caught.value.__notes__  # type: ignore[attr-defined]
-    assert notes == ["while lr_widget was in step 1 of 10, at learning rate 0.002"]
+    assert notes == ["while lr_widget was in step 1 of 10, at learning rate 2e-3"]
 
 
 def fail(message: str) -> torch.Tensor:

@@ -135,7 +135,7 @@ def test_modes_are_those_of_the_test_again_where_validation_fails() -> None:
     )
     with pytest.raises(ZeroDivisionError, match="in validation") as caught:
         list(sweep)
-    assert caught.value.__notes__ == ["while lr_widget was in step 3 of 7, at learning rate 0.00193"]  # type: ignore[attr-defined]
+    assert caught.value.__notes__ == ["while lr_widget was in step 3 of 7, at learning rate 1.9e-3"]  # type: ignore[attr-defined]
     before.assert_unchanged("after an exception in validation")
 
 
@@ -452,7 +452,7 @@ def test_a_model_without_a_loss_in_eval_mode_gets_a_note_that_names_the_val_step
         "this was with val_data, in eval mode; where the model has a loss in train mode only, "
         "give val_step=callable(model, batch) -> loss"
     )
-    assert place == "while lr_widget was in step 1 of 7, at learning rate 0.000268"
+    assert place == "while lr_widget was in step 1 of 7, at learning rate 2.7e-4"
     options["train_step"] = lambda model, batch: model(*batch) if not model.training else sum_of_losses(model, batch)
     with pytest.raises(TypeError, match="the loss must be a scalar tensor, got a list of length 8") as caught:
         list(iter_range_test(model, sgd(model), None, train_loader(), **options))

@@ -102,5 +102,5 @@ def test_an_exception_in_a_later_sweep_leaves_no_trace() -> None:
     options: dict[str, Any] = {"train_step": train_step, "repeats": 3, "progress": False, **SWEEP}
     with pytest.raises(ZeroDivisionError, match="in sweep 2") as caught:
         range_test(training.model, training.optimizer, None, training.loader, **options)
-    assert caught.value.__notes__ == ["while lr_widget was in step 3 of 8, at learning rate 0.00562"]  # type: ignore[attr-defined]
+    assert caught.value.__notes__ == ["while lr_widget was in step 3 of 8, at learning rate 5.6e-3"]  # type: ignore[attr-defined]
     before.assert_unchanged("after an exception in the second sweep")

@@ -266,7 +266,7 @@ def stays_between_the_bounds() -> None:
     assert boring().test(train_step=by_itself, num_steps=3, schedule=lambda k: down[k - 1]).lr.tolist() == down
     up = boring().test(train_step=by_itself, num_steps=3, start_lr=1e-8, end_lr=1.0).lr
     assert up.tolist() == pytest.approx([1e-8 ** (2 / 3), 1e-8 ** (1 / 3), 1])
-    with pytest.raises(ValueError, match="start_lr must be below end_lr, got 1 and 1e-08"):
+    with pytest.raises(ValueError, match="start_lr must be below end_lr, got 1 and 1e-8"):
         boring().test(train_step=by_itself, num_steps=3, start_lr=1.0, end_lr=1e-8)
 
 

@@ -27,7 +27,7 @@ def gives_a_table_and_a_plot() -> None:
     records = training.test(start_lr=1e-7, end_lr=0.1, diverge_factor=None)
     table = records.to_pandas()
     assert (list(table.columns), len(table)) == (["lr", "loss"], 100)
-    assert "100 of 100 steps, lr 1.1e-07 … 1.0e-01" in str(records)
+    assert "100 of 100 steps, lr 1.1e-7 … 0.1" in str(records)
     axes = records.plot(rule=None)
     raw, smoothed = axes.get_lines()
     assert axes.get_xscale() == "log"

@@ -175,7 +175,7 @@ def test_the_users_exception_comes_out_with_a_note_where_restoring_fails():
     with pytest.raises(ZeroDivisionError, match="by the user") as caught:
         next(session.sweep(loss_fn=fail, start_lr=1e-6, also_restore=[Broken()]))
     assert caught.value.__notes__ == [  # type: ignore[attr-defined]
-        "while lr_widget was in step 1 of 6, at learning rate 1e-05",
+        "while lr_widget was in step 1 of 6, at learning rate 1e-5",
         "could not put back after the range test: Broken.state_dict() (OSError: cannot load)",
     ]
 
@@ -316,7 +316,7 @@ def test_a_stop_iteration_of_the_users_is_an_error_that_says_so(by: str):
         RuntimeError, match=r"raised StopIteration, as next\(\) does where an iterator has ended; "
     ) as caught:
         list(session.sweep(loss_fn=loss_fn, start_lr=1e-6))
-    assert caught.value.__notes__ == ["while lr_widget was in step 3 of 6, at learning rate 0.001"]  # type: ignore[attr-defined]
+    assert caught.value.__notes__ == ["while lr_widget was in step 3 of 6, at learning rate 1e-3"]  # type: ignore[attr-defined]
     assert isinstance(caught.value.__cause__, StopIteration)
     if hook is not None:
         hook.remove()

@@ -76,6 +76,22 @@ def test_the_users_exception_stays_the_users_where_restoring_fails_too() -> None
     before.assert_unchanged("after two exceptions")
 
 
+def test_an_error_without_a_text_is_named_by_its_class() -> None:
+    """Its `__str__` raises, which must not hide the object that could not be put back."""
+
+    class Silent(Exception):
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    class Odd(Broken):
+        def load_state_dict(self, state: Any) -> None:
+            raise Silent
+
+    training = Training()
+    with pytest.raises(RestoreError, match=r"Odd.state_dict\(\) \(Silent: a Silent that cannot be written as text\)$"):
+        list(training.sweep(also_restore=[Odd()]))
+
+
 # --- where the copies live -------------------------------------------------------------------------------------------
 
 

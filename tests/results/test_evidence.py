@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from lr_widget.horizon import TRAIN_SCHEDULES, Horizon
 from lr_widget.results import Evidence, ProbeRun
+from lr_widget.schedule import rate_text
 from lr_widget.suggest import Suggestion
 from lr_widget.suggest.horizon import shift
 
 from .helpers import ended, longer, some_rounds, some_runs
 
-HOLDS = "the suggestion holds for about 8 steps at a constant rate; give train_steps for a longer training."
+HOLDS = "the suggestion holds for about 8 steps at a constant rate; for a longer training, say its length."
 
 
 def test_the_suggestion_is_the_middle_of_the_rates_that_ended_about_as_low():
@@ -30,8 +31,8 @@ def test_the_suggestion_is_the_middle_of_the_rates_that_ended_about_as_low():
     assert suggestion.low == 0.001
     assert suggestion.high == pytest.approx(10**-0.5)
     assert suggestion.reason == (
-        "In 5 short trainings (40 steps in all), the rate 1.0e-01 ended with the lowest loss, 2, and the suggestion is "
-        f"the middle of the 3 that ended about as low; at 1.0e-02, where they began, it was 2.4; {HOLDS}"
+        "In 5 short trainings (40 steps in all), the rate 0.1 ended with the lowest loss, 2, and the suggestion is "
+        f"the middle of the 3 that ended about as low; at 0.01, where they began, it was 2.4; {HOLDS}"
     )
 
 
@@ -51,7 +52,7 @@ def test_the_outcome_has_a_range_a_confidence_and_its_cost():
     assert (suggestion.rule, suggestion.confidence) == ("probe", "high")
     assert evidence.num_steps == 29
     assert suggestion.reason == (
-        "In 4 short trainings (29 steps in all), the rate 3.2e-02 ended with the lowest loss, 1; at 1.0e-02, where "
+        "In 4 short trainings (29 steps in all), the rate 0.032 ended with the lowest loss, 1; at 0.01, where "
         f"they began, it was 4; {HOLDS}"
     )
     table = evidence.to_pandas()
@@ -70,7 +71,7 @@ def test_where_nothing_is_learnt_the_lowest_end_stands_alone_and_says_so():
     suggestion = Evidence(0.1, runs, 8).suggestion
     assert (suggestion.lr, suggestion.confidence) == (0.1, "low")
     assert suggestion.reason == (
-        "In 3 short trainings (24 steps in all), the rate 1.0e-01, where they began, ended with the lowest loss, 10; "
+        "In 3 short trainings (24 steps in all), the rate 0.1, where they began, ended with the lowest loss, 10; "
         f"but no training loss fell below the first one; {HOLDS}"
     )
 
@@ -205,8 +206,8 @@ def test_the_longest_trainings_decide() -> None:
     assert found == Suggestion(
         0.042,
         "probe",
-        "In 6 short trainings (120 steps in all), the rate 4.2e-02 ended with the lowest loss after 32 steps with a "
-        "cosine schedule, 1; at 1.3e-01, where those of 32 steps began, it was 4; for a training of 32 steps with a "
+        "In 6 short trainings (120 steps in all), the rate 0.042 ended with the lowest loss after 32 steps with a "
+        "cosine schedule, 1; at 0.13, where those of 32 steps began, it was 4; for a training of 32 steps with a "
         "cosine schedule the suggestion is about the same.",
         low=pytest.approx((0.013 * 0.042) ** 0.5),
         high=pytest.approx((0.13 * 0.042) ** 0.5),
@@ -250,9 +251,9 @@ def test_of_three_rounds_the_last_one_that_tells_decides() -> None:
     assert (found.lr, found.high) == pytest.approx((limit, limit))
     assert found.low == limit < (0.13 * 0.042) ** 0.5
     assert found.reason == (
-        "In 8 short trainings (124 steps in all), the rate 1.3e-01, where those of 32 steps began, ended with the lowest "
+        "In 8 short trainings (124 steps in all), the rate 0.13, where those of 32 steps began, ended with the lowest "
         "loss after 32 steps with a cosine schedule, 1; for a training of 32 steps with a cosine schedule the suggestion "
-        "is about the same; that would be 1.3e-01, so it is kept at 4.7e-02, half a decade below those that failed for longer."
+        "is about the same; that would be 0.13, so it is kept at 0.047, half a decade below those that failed for longer."
     )
 
 
@@ -286,7 +287,7 @@ def test_a_rate_that_goes_up_stays_at_one_that_was_stable() -> None:
     up = shift(Horizon(8, "cosine"), 8)[0]
     assert found.high == pytest.approx((0.1 * 0.316) ** 0.5 * 10**up)
     assert found.reason.endswith(
-        f", as the rate will not stay at its top; that would be {0.1 * 10**up:.1e}, so it is kept at 1.0e-01, the highest "
+        f", as the rate will not stay at its top; that would be {rate_text(0.1 * 10**up)}, so it is kept at 0.1, the highest "
         "rate that was stable."
     )
 
@@ -327,10 +328,10 @@ def test_for_a_training_far_too_long_there_is_no_rate_but_a_remedy() -> None:
     assert (found.lr, found.low, found.high, found.confidence) == (None, None, None, None)
     assert found.reason == (
         "The rate for a training of 100,000 steps at a constant rate is not known from a test this short: for about 8 "
-        "steps it is 1.0e-01; allow more max_steps, until the longest probes take 317 steps each."
+        "steps it is 0.1; let probes take more steps, until the longest take 317 each."
     )
     assert repr(evidence) == (
-        "<Evidence: 3 trainings from lr 1.0e-01 on, 24 steps in all, lowest end 2 at lr 1.0e-01, suggestion none>"
+        "<Evidence: 3 trainings from lr 0.1 on, 24 steps in all, lowest end 2 at lr 0.1, suggestion none>"
     )
     assert lr_of(evidence, train_steps=8) == 0.1
 
@@ -351,7 +352,7 @@ def test_trainings_of_unsaid_length_are_those_of_the_first_round() -> None:
     assert evidence.compared == (FIRST[0], said, FIRST[2])
     assert evidence.to_pandas()["round"].tolist() == [1, 1, 1, 2]
     assert evidence.suggestion.reason.startswith(
-        "In 4 short trainings (56 steps in all), the rate 1.0e-01, where they began, ended with the lowest loss after "
+        "In 4 short trainings (56 steps in all), the rate 0.1, where they began, ended with the lowest loss after "
         "8 steps at a constant rate, 2; the suggestion holds for about 8 steps"
     )
 
@@ -360,10 +361,10 @@ def test_large_numbers_of_steps_are_grouped() -> None:
     """Of all trainings, of a longer one and of the training alike."""
     runs = (*FIRST, longer(0.1, 1.0, "constant", 2000), longer(0.3, 0.5, "constant", 2000))
     evidence = Evidence(0.1, runs, 8, Horizon(2000))
-    assert repr(evidence).startswith("<Evidence: 5 trainings from lr 1.0e-01 on, 4,024 steps in all, ")
+    assert repr(evidence).startswith("<Evidence: 5 trainings from lr 0.1 on, 4,024 steps in all, ")
     assert evidence.suggestion.reason == (
-        "In 5 short trainings (4,024 steps in all), the rate 3.0e-01 ended with the lowest loss after 2,000 steps at a "
-        "constant rate, 0.5, and the suggestion is the middle of the 2 that ended about as low; at 1.0e-01, where those "
+        "In 5 short trainings (4,024 steps in all), the rate 0.3 ended with the lowest loss after 2,000 steps at a "
+        "constant rate, 0.5, and the suggestion is the middle of the 2 that ended about as low; at 0.1, where those "
         "of 2,000 steps began, it was 1; no higher rate was tried for as long: that takes more steps; for a training of "
         "2,000 steps at a constant rate the suggestion is about the same."
     )
@@ -422,12 +423,10 @@ def test_the_evidence_is_printed_in_one_line():
     """Trainings, cost and suggestion, not their losses; the same for a single training, and with a group's index."""
     runs = (ended(0.1, 2.0), ended(0.3, 1.0), ended(1.0, 4.0))
     assert repr(Evidence(0.1, runs, 8)) == (
-        "<Evidence: 3 trainings from lr 1.0e-01 on, 24 steps in all, lowest end 1 at lr 3.0e-01, high confidence, "
-        "suggestion 3.0e-01 (1.7e-01 … 5.5e-01)>"
+        "<Evidence: 3 trainings from lr 0.1 on, 24 steps in all, lowest end 1 at lr 0.3, high confidence, "
+        "suggestion 0.3 (0.17 … 0.55)>"
     )
     none = (ProbeRun(0.1, np.ones(3), "diverged"),)
-    assert repr(Evidence(0.1, none, 8)) == "<Evidence: 1 training from lr 1.0e-01 on, 3 steps in all, suggestion none>"
+    assert repr(Evidence(0.1, none, 8)) == "<Evidence: 1 training from lr 0.1 on, 3 steps in all, suggestion none>"
     of_group = Evidence(0.1, none, 8, group=2)
-    assert repr(of_group) == (
-        "<Evidence: 1 training from lr 1.0e-01 on, 3 steps in all, param group 2, suggestion none>"
-    )
+    assert repr(of_group) == ("<Evidence: 1 training from lr 0.1 on, 3 steps in all, param group 2, suggestion none>")

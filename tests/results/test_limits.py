@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lr_widget.results import thin, y_limits
+from lr_widget.results import is_flat, joined_limits, seen, thin, y_limits
 
 
 def test_an_exploding_tail_does_not_flatten_the_curve() -> None:
@@ -65,6 +65,65 @@ def test_an_end_in_nan_changes_nothing() -> None:
     ended = np.append(losses, np.nan)
     assert y_limits(ended, ended) == y_limits(losses, losses)
     assert y_limits(np.append(losses, -50.0), ended) == y_limits(losses, losses)
+
+
+@pytest.mark.parametrize("losses", [[2.3025848865509033, 2.3025851249694824], [2.3, 2.3 + 4e-16], [-7.0, -7.0 - 1e-15]])
+def test_rounding_noise_is_flat(losses: list[float]) -> None:
+    """Neighbouring float32 numbers, and float64 numbers that differ in the last digits: 6 % of the loss on both sides."""
+    noise = np.array(losses * 20)
+    level = abs(losses[0])
+    assert y_limits(noise, noise) == pytest.approx((losses[0] - 0.06 * level, losses[0] + 0.06 * level))
+    assert is_flat(noise)
+
+
+def test_small_differences_of_large_losses_are_no_noise() -> None:
+    """A float64 loss from 123456.001 to 123456.009 fills the axis, with 6 % of 0.008 at both ends."""
+    losses = np.linspace(123456.009, 123456.001, 50)
+    assert y_limits(losses, losses) == pytest.approx((123456.001 - 0.00048, 123456.009 + 0.00048), abs=1e-9)
+    assert not is_flat(losses)
+
+
+def test_the_size_of_an_explosion_does_not_make_the_fall_before_it_noise() -> None:
+    """Float32 losses that fall from 2 to 1 and end at 2 to the 40th: 1 … 2.6, and 6 % of 1.6 at both ends."""
+    losses = np.array([2.0, 1.5, 1.0, 2.0**40])
+    assert y_limits(losses, losses) == pytest.approx((1 - 0.096, 2.6 + 0.096))
+
+
+def test_noise_that_explodes_shows_the_explosion() -> None:
+    """Before it, a flat line at the bottom: 2.3 … 2.3 + 0.6 * 7.7, and 6 % of that at both ends."""
+    losses = np.array([2.3, 2.3 + 4e-16, 2.3, 2.3, 10.0])
+    assert y_limits(losses, losses) == pytest.approx((2.3 - 0.06 * 4.62, 2.3 + 4.62 + 0.06 * 4.62))
+
+
+def test_losses_that_no_axis_can_show_do_not_count() -> None:
+    """Beyond 1e300, where differences are no longer finite."""
+    losses = np.array([3.0, 2.0, 1.0, 1e301, -1e301])
+    assert y_limits(losses, losses) == y_limits(losses[:3], losses[:3])
+
+
+def test_a_logarithmic_axis_has_its_own_limits() -> None:
+    """From 1 to 100 with 6 % of two decades at both ends; the tail has 60 % of them; what is not positive does not count."""
+    losses = np.array([100.0, 10.0, 1.0, 0.0, -5.0, 1e9])
+    assert y_limits(losses, losses, is_log=True) == pytest.approx((10 ** (-0.06 * 3.2), 10 ** (3.2 + 0.06 * 3.2)))
+    assert y_limits(losses[3:5], losses[3:5], is_log=True) is None
+    flat = np.array([5.0, 5.0])
+    assert y_limits(flat, flat, is_log=True) == pytest.approx((4.7, 5.3))
+
+
+def test_joined_limits_suit_all_curves() -> None:
+    """The lowest and the highest of them; none without any loss."""
+    first, second, none = np.array([3.0, 2.0, 1.0]), np.array([9.0, 8.0]), np.array([np.nan])
+    assert joined_limits([(first, first), (none, none), (second, second)]) == pytest.approx((0.88, 9.06))
+    assert joined_limits([(none, none)]) is None
+    assert joined_limits([]) is None
+
+
+def test_places_of_thinning() -> None:
+    """Those of finite values, in ascending order."""
+    assert seen(np.array([1.0, np.nan, 3.0]), 10).tolist() == [0, 2]
+    kept = seen(np.sin(np.arange(1000.0)), 20)
+    assert len(kept) <= 20
+    assert (np.diff(kept) > 0).all()
 
 
 def test_thinning_keeps_the_ends_and_every_extremum() -> None:

@@ -60,6 +60,26 @@ def test_the_plot_has_the_limits_of_the_one_rule() -> None:
     assert records.plot().get_ylim() == y_limits(records.loss, records.smoothed_loss())
 
 
+def test_the_limits_suit_everything_that_is_drawn() -> None:
+    """Repeats and validation losses, too."""
+    low, high = LRRecords([0.1, 0.2], [2.0, 1.0], val_loss=np.array([4.0, 3.0])).plot(rule=None).get_ylim()
+    assert (low, high) == (0.94, 4.06)
+    repeats = tuple(LRRecords([0.1, 0.2], [2.0 + k, 1.0 + k]) for k in (-0.5, 0.5))
+    low, high = LRRecords([0.1, 0.2], [2.0, 1.0], repeats=repeats).plot(rule=None, beta=0.0).get_ylim()
+    assert (low, high) == (0.44, 2.56)
+
+
+def test_a_linear_sweep_has_a_linear_axis() -> None:
+    """A logarithmic one would give a third of it to the first few steps."""
+    assert LRRecords([0.1, 0.2], [2.0, 1.0], schedule="linear").plot(rule=None).get_xscale() == "linear"
+
+
+def test_rounding_noise_is_a_flat_line() -> None:
+    """In the middle of 12 % of the loss."""
+    low, high = LRRecords([0.1, 0.2, 0.3], [2.3, 2.3 + 4e-16, 2.3]).plot(rule=None).get_ylim()
+    assert high - low > 0.27
+
+
 def test_plot_shows_repeats_and_validation_losses() -> None:
     """Each repeat is a faint line of its own; only the measured validation losses are drawn."""
     val_loss = np.where(np.arange(61) % 5 == 0, 1.0, np.nan)

@@ -84,5 +84,5 @@ def test_the_middle_one_of_an_odd_number_belongs_to_the_second_half():
 
 def test_a_training_is_printed_in_one_line():
     """Its rate, its length and how it ended; an end only where it got there."""
-    assert repr(ended(0.1, 2.0)) == "<ProbeRun: lr 1.0e-01, 8 steps, end loss 2, completed>"
-    assert repr(ProbeRun(0.1, np.ones(3), "diverged")) == "<ProbeRun: lr 1.0e-01, 3 steps, diverged>"
+    assert repr(ended(0.1, 2.0)) == "<ProbeRun: lr 0.1, 8 steps, end loss 2, completed>"
+    assert repr(ProbeRun(0.1, np.ones(3), "diverged")) == "<ProbeRun: lr 0.1, 3 steps, diverged>"

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from lr_widget import LRRecords, StepRecord
+from lr_widget.schedule import rate_text
 from lr_widget.suggest.horizon import SLOPE
 
 from .helpers import make_records
@@ -180,7 +181,9 @@ def test_with_repeats_every_sweep_answers_for_the_training() -> None:
     joined = LRRecords.from_repeats(sweeps)
     assert joined.train_steps == 6100
     found = joined.suggest()
-    assert found.reason.endswith(f" The 3 sweeps by themselves give {min(single):.1e} … {max(single):.1e}.")
+    assert found.reason.endswith(
+        f" The 3 sweeps by themselves give {rate_text(min(single))} … {rate_text(max(single))}."
+    )
     assert found.low is not None
     assert found.low <= min(single) < max(single) <= found.high  # type: ignore[operator]
     beyond = joined.suggest(train_steps=10**6)
@@ -194,7 +197,7 @@ def test_with_repeats_a_suggestion_says_how_far_they_agree() -> None:
     single = [float(sweep.suggest("steepest")) for sweep in sweeps]
     joined = LRRecords.from_repeats(sweeps).suggest("steepest")
     assert (joined.low, joined.high) == (single[0], single[2])
-    assert joined.reason.endswith(f" The 3 sweeps by themselves give {single[0]:.1e} … {single[2]:.1e}.")
+    assert joined.reason.endswith(f" The 3 sweeps by themselves give {rate_text(single[0])} … {rate_text(single[2])}.")
     assert LRRecords.from_repeats(sweeps).suggestions()["steepest"] == joined
 
 
@@ -203,15 +206,15 @@ def test_with_repeats_a_suggestion_says_how_far_they_agree() -> None:
     [
         (
             make_records(num_steps=100),
-            "<LRRecords: 61 of 100 steps, lr 1.0e-06 … 1.0e+00, loss 2.3 … 1001, lowest 0.8186, diverged>",
+            "<LRRecords: 61 of 100 steps, lr 1e-6 … 1, loss 2.3 … 1001, lowest 0.8186, diverged>",
         ),
         (
             LRRecords.from_repeats([LRRecords(np.array([0.1, 0.2]), np.array([3.0, np.nan]), "non_finite")] * 2),
-            "<LRRecords: mean of 2 sweeps, 2 of 2 steps, lr 1.0e-01 … 2.0e-01, loss 3 … nan, lowest 3, non_finite>",
+            "<LRRecords: mean of 2 sweeps, 2 of 2 steps, lr 0.1 … 0.2, loss 3 … nan, lowest 3, non_finite>",
         ),
         (
             LRRecords(np.array([0.1]), np.array([np.inf]), "non_finite"),
-            "<LRRecords: 1 of 1 steps, lr 1.0e-01 … 1.0e-01, loss inf … inf, non_finite>",
+            "<LRRecords: 1 of 1 steps, lr 0.1 … 0.1, loss inf … inf, non_finite>",
         ),
         (LRRecords.from_steps([], stop_reason="stopped"), "<LRRecords: 0 of 0 steps, stopped>"),
     ],

@@ -101,7 +101,7 @@ def test_a_noisy_rise_from_the_start_has_no_answer():
         losses = np.exp(np.log10(lrs) + 6) / 50 + 0.05 * np.random.default_rng(seed).normal(size=100)
         suggestion = suggest_lr(lrs, losses)
         assert suggestion.lr is None
-        assert suggestion.reason.endswith("lower start_lr.")
+        assert suggestion.reason.endswith("lower the start.")
 
 
 def test_autos_reason_names_both_readings_and_the_other_rules():
@@ -139,19 +139,21 @@ def test_more_steps_make_the_suggestion_steadier():
 
 
 @pytest.mark.parametrize(
-    ("losses", "reason"),
+    ("losses", "reason", "remedies"),
     [
-        (2 - np.log10(LRS), "extend end_lr"),
-        (np.exp(np.log10(LRS)), "lower start_lr"),
-        (np.random.default_rng(1).normal(0, 1, 141), "take more steps or a larger batch"),
-        (np.full(141, -3.0), "check that the optimizer trains this model"),
+        (2 - np.log10(LRS), "extend the end", ("end_lr",)),
+        (np.exp(np.log10(LRS)), "lower the start", ("start_lr",)),
+        (np.random.default_rng(1).normal(0, 1, 141), "take more steps or", ("num_steps", "repeats", "end_lr")),
+        (np.full(141, -3.0), "check that the optimizer trains this model", ()),
     ],
     ids=["falling to the end", "rising from the start", "noise", "constant"],
 )
-def test_auto_has_no_rate_for_a_curve_without_an_answer_and_says_what_to_do(losses: np.ndarray, reason: str):
-    """A made-up rate is worse than none."""
+def test_auto_has_no_rate_for_a_curve_without_an_answer_and_says_what_to_do(
+    losses: np.ndarray, reason: str, remedies: tuple[str, ...]
+):
+    """A made-up rate is worse than none; the remedies are there for programs, too."""
     suggestion = suggest_lr(LRS, losses)
-    assert suggestion.lr is None
+    assert (suggestion.lr, suggestion.remedies) == (None, remedies)
     assert reason in suggestion.reason
 
 
@@ -160,7 +162,8 @@ def test_a_curve_that_starts_in_the_middle_of_its_fall_is_low_in_confidence_and_
     lrs, losses = noisy_sweep(0.0, 400)
     suggestion = suggest_lr(lrs[lrs > 1e-3], losses[lrs > 1e-3])
     assert suggestion.confidence == "low"
-    assert "a lower start_lr would show more" in suggestion.reason
+    assert "a lower start would show more" in suggestion.reason
+    assert suggestion.remedies == ("start_lr",)
 
 
 def test_a_fall_that_may_go_on_beyond_the_sweep_is_low_in_confidence():
@@ -180,3 +183,4 @@ def test_noise_that_hides_the_fall_but_not_the_explosion_leaves_the_rule_of_thum
     assert suggestion.lr == pytest.approx(1e-3, rel=0.3)
     assert suggestion.confidence == "low"
     assert "noise hides the fall" in suggestion.reason
+    assert suggestion.remedies == ("num_steps", "repeats")

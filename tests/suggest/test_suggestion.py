@@ -15,7 +15,7 @@ from lr_widget.errors import NoSuggestionError
 from lr_widget.suggest import Suggestion, of_one_group, with_spread
 
 FOUND = Suggestion(1e-3, "auto", "Here.")
-NO_NUMBER = r"^a Suggestion is no number, here for the rate 0\.001; use float\(suggestion\)$"
+NO_NUMBER = r"^a Suggestion is no number, here for the rate 1e-3; use float\(suggestion\)$"
 
 
 def test_a_suggestion_without_a_rate_says_why_when_asked_for_its_number():
@@ -33,10 +33,10 @@ def test_the_spread_leaves_out_sweeps_without_a_rate() -> None:
     assert (spread.low, spread.high, spread.reason) == (
         1e-5,
         4e-3,
-        "Here. 2 of the 3 sweeps by themselves give 2.1e-04 … 4.0e-03.",
+        "Here. 2 of the 3 sweeps by themselves give 2.1e-4 … 4e-3.",
     )
-    assert with_spread(mean, [at[0], none]).reason == "Here. 1 of the 2 sweeps by itself gives 2.1e-04."
-    assert with_spread(mean, [at[0], at[0]]).reason == "Here. The 2 sweeps by themselves give 2.1e-04."
+    assert with_spread(mean, [at[0], none]).reason == "Here. 1 of the 2 sweeps by itself gives 2.1e-4."
+    assert with_spread(mean, [at[0], at[0]]).reason == "Here. The 2 sweeps by themselves give 2.1e-4."
     assert with_spread(mean, [none, none]) == with_spread(mean, []) == mean
     assert with_spread(none, at) == none
 

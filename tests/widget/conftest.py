@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import comm
+import ipywidgets
 import pytest
 import torch
 from comm.base_comm import BaseComm
@@ -19,14 +22,17 @@ from .helpers import Make, Training, let_steps, note, wait_until
 
 @pytest.fixture
 def messages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Everything that widgets made after this send to the browser."""
+    """Everything that widgets made after this send to the browser, and the size of each message."""
+    if int(ipywidgets.__version__.split(".")[0]) < 8:
+        pytest.skip("ipywidgets 7 has channels of its own")
     sent: list[dict[str, Any]] = []
 
     class RecordingComm(BaseComm):
         def publish_msg(
             self, msg_type: str, data: dict[str, Any] | None = None, metadata: Any = None, buffers: Any = None, **_: Any
         ) -> None:
-            sent.append({"type": msg_type, "comm": self.comm_id, **(data or {})})
+            size = len(json.dumps(data).encode()) + sum(memoryview(buffer).nbytes for buffer in buffers or ())
+            sent.append({"type": msg_type, "comm": self.comm_id, "size": size, **(data or {})})
 
     monkeypatch.setattr(comm, "create_comm", RecordingComm)
     return sent
@@ -63,6 +69,15 @@ def make_widget(training: Training) -> Iterator[Make]:
         training.may_step.release(10_000)
     for widget in made:
         widget.close()
+
+
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The variables of a notebook, for the widgets that are made after this."""
+    variables: dict[str, Any] = {}
+    shell = SimpleNamespace(user_ns=variables, user_ns_hidden={}, push=variables.update)
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    return variables
 
 
 @pytest.fixture

@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from lr_widget.widget.chart import look
+
 
 def dots(shown: Any) -> dict[str, Any]:
-    """The marks of the probes: circles for those that got to their end, crosses for the others."""
-    return {mark.marker: mark for mark in shown.figure.marks if hasattr(mark, "marker")}
+    """The marks of the probes: circles, diamonds and crosses."""
+    return {
+        mark.marker: mark for mark in shown.figure.marks if hasattr(mark, "default_size") and hasattr(mark, "marker")
+    }
 
 
 def band(shown: Any) -> Any:
@@ -17,19 +21,33 @@ def band(shown: Any) -> Any:
     return next(mark for mark in shown.figure.marks if getattr(mark, "fill", "") == "between")
 
 
+def area(shown: Any, tone: look.Tone) -> list[tuple[float, float]]:
+    """The corners of the range of good rates or of the unstable ones."""
+    [mark] = [
+        mark for mark in shown.figure.marks if getattr(mark, "fill", "") == "bottom" and mark.colors[0] == tone.key
+    ]
+    return points(mark)
+
+
 def smoothed_curve(shown: Any) -> Any:
     """The bold curve."""
-    return next(mark for mark in shown.figure.marks if getattr(mark, "stroke_width", 0) == 2.6)
+    return next(mark for mark in shown.figure.marks if getattr(mark, "stroke_width", 0) == look.SMOOTHED_WIDTH)
 
 
 def raw_curve(shown: Any) -> Any:
     """The faint curve."""
-    return next(mark for mark in shown.figure.marks if getattr(mark, "opacities", []) == [0.55])
+    return next(mark for mark in shown.figure.marks if getattr(mark, "colors", []) == [look.RAW.key])
+
+
+def validation_curve(shown: Any) -> Any:
+    """The curve of the validation losses."""
+    return next(mark for mark in shown.figure.marks if getattr(mark, "colors", []) == [look.VALIDATION.key])
 
 
 def earlier_curves(shown: Any) -> list[Any]:
-    """The thin curves of earlier runs, those without points included."""
-    return [mark for mark in shown.figure.marks if getattr(mark, "opacities", []) == [0.65]]
+    """The thin curves of other runs that have points."""
+    lines = [mark for mark in shown.figure.marks if getattr(mark, "stroke_width", 0) == look.EARLIER_WIDTH]
+    return [mark for mark in lines if mark.marker is None and np.asarray(mark.x).size]
 
 
 def vertical_lines(shown: Any) -> list[float]:
@@ -42,3 +60,20 @@ def label(shown: Any, start: str) -> Any:
     """The label whose text starts with a word, or None."""
     labels = [mark for mark in shown.figure.marks if hasattr(mark, "font_weight")]
     return next((mark for mark in labels if len(mark.text) and str(mark.text[0]).startswith(start)), None)
+
+
+def points(mark: Any) -> list[tuple[float, float]]:
+    """The points of a mark."""
+    return list(zip(np.asarray(mark.x).tolist(), np.asarray(mark.y).tolist(), strict=True))
+
+
+def limits(shown: Any) -> tuple[float, float]:
+    """The ends of the loss axis."""
+    scale = smoothed_curve(shown).scales["y"]
+    return scale.min, scale.max
+
+
+def bounds(shown: Any) -> tuple[float, float]:
+    """The ends of the rate axis."""
+    scale = smoothed_curve(shown).scales["x"]
+    return scale.min, scale.max

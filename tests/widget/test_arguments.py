@@ -14,6 +14,7 @@ from lr_widget.engine import Round
 from lr_widget.horizon import Horizon
 from lr_widget.schedule import Sweep
 from lr_widget.widget.arguments import LEAST_PROBE_BUDGET, Arguments, probe_plan
+from lr_widget.widget.takeaway import Choice
 
 from .helpers import Make, Training
 
@@ -129,10 +130,18 @@ def test_the_rates_of_a_job_keep_the_proportions_at_its_beginning() -> None:
 
 def test_the_script_has_the_settings_the_rate_and_the_shares() -> None:
     """The settings are those of now, and the bias gets its tenth."""
-    code = given(num_steps=50, seed=3).script(Sweep(1e-3, 0.1, 30), 2, Horizon(), "best", 0.0123, (1.0, 0.1))
-    assert "start_lr=0.001, end_lr=0.1, num_steps=30, repeats=2," in code
+    code = given(num_steps=50, seed=3).script(
+        Choice(0.0123),
+        sweep=Sweep(1e-3, 0.1, 30),
+        repeats=2,
+        horizon=Horizon(),
+        variable="best",
+        shares=(1.0, 0.1),
+        namespace={},
+    )
+    assert "start_lr=1e-3, end_lr=0.1, num_steps=30, repeats=2," in code
     assert "seed=3," in code
-    assert "\nbest = 1.23e-02\n" in code
+    assert "\nbest = 0.0123  # picked\n" in code
     assert "for group, share in zip(optimizer.param_groups, [1, 0.1]):" in code
     assert 'group["lr"] = best * share' in code
 

@@ -14,6 +14,8 @@ import traitlets
 
 from lr_widget import LRFinderWidget, range_test
 from lr_widget.horizon import TRAIN_SCHEDULES, Horizon
+from lr_widget.schedule import rate_text
+from lr_widget.widget.chart.look import SUGGESTION
 
 from .helpers import Make, Training, click, note, wait_until
 from .marks import vertical_lines
@@ -39,9 +41,9 @@ def finished(make_widget: Make, training: Training) -> LRFinderWidget:
 
 
 def marked_range(widget: LRFinderWidget) -> list[float]:
-    """The ends of the shaded range."""
-    shaded = next(mark for mark in widget.figure.marks if getattr(mark, "fill", "") == "bottom")
-    return [float(end) for end in np.asarray(shaded.x)]
+    """The ends of the shaded range of good rates."""
+    shaded = next(mark for mark in widget.figure.marks if mark.colors == [SUGGESTION.key] * 2)
+    return sorted({float(end) for end in np.asarray(shaded.x)})
 
 
 def picture(html: str) -> str:
@@ -62,12 +64,12 @@ def test_another_training_changes_the_suggestion_everywhere_without_a_run(
     assert (finished.suggestion, finished.selected_lr) == (expected, expected.lr)
     assert vertical_lines(finished) == [expected.lr]
     assert marked_range(finished) == [expected.low, expected.high]
-    view, rate = finished.view_state, f"{expected.lr:.1e}"
-    assert (view["suggestion"]["lr"], view["suggestion"]["reason"]) == (rate, expected.reason)
+    answer, rate = finished.answer, rate_text(expected.lr)
+    assert (answer["lr"], answer["reason"]) == (rate, expected.reason)
     assert "a training of 5,000 steps at a constant rate" in expected.reason
-    assert view["rules"][0] == {"name": "auto", "lr": rate, "reason": expected.reason}
-    assert f"\nlr = {rate}\n" in view["code"]
-    stored = finished._screen.stored()
+    assert answer["rules"][0] == {"name": "auto", "lr": rate, "reason": expected.reason}
+    assert f"\nlr = {rate}  # float(records.suggest())" in answer["code"]
+    stored = finished.screen.pages.stored()
     assert f"suggested lr = {rate}" in stored["text/plain"]
     assert f"Suggested learning rate: {rate}" in stored["text/html"]
     assert f"suggested {rate}" in picture(stored["text/html"])
@@ -88,7 +90,7 @@ def test_the_notebook_keeps_the_suggestion_for_another_training(
     kept: list[dict[str, str]] = []
     monkeypatch.setattr("lr_widget.widget.kernel.output.Outputs.update", lambda self, data: kept.append(data))
     click(finished, "set", name="train_steps", value="5,000")
-    assert f"Suggested learning rate: {finished.suggestion.lr:.1e}" in kept[-1]["text/html"]
+    assert f"Suggested learning rate: {rate_text(finished.suggestion.lr)}" in kept[-1]["text/html"]
 
 
 def test_the_length_is_typed_in_any_way_and_may_be_left_out(finished: LRFinderWidget) -> None:
@@ -121,7 +123,7 @@ def test_a_wrong_training_is_refused_with_a_message(make_widget: Make, name: str
     click(widget, "set", name=name, value=value)
     assert note(widget).endswith(message)
     assert widget.view_state["note"]["kind"] == "warning"
-    widget.say("info", "")
+    widget.screen.talk.say("info", "")
     widget.set_state({name: value})
     assert note(widget).endswith(message)
     assert (widget.train_steps, widget.train_schedule) == (5000, "cosine")
@@ -150,7 +152,7 @@ def test_the_constructor_takes_the_training_and_the_run_puts_it_on_record(
     curve(training)
     widget = make_widget(train_steps=5000, train_schedule="one_cycle")
     assert (widget.train_steps, widget.train_schedule) == (5000, "one_cycle")
-    assert "suggests a rate for a training of 5,000 steps in one cycle." in widget.view_state["suggestion"]["reason"]
+    assert "suggests a rate for a training of 5,000 steps in one cycle." in widget.answer["reason"]
     records = widget.run()
     assert (records.train_steps, records.train_schedule) == (5000, "one_cycle")
     assert widget.suggestion == records.suggest()
@@ -163,7 +165,7 @@ def test_every_schedule_can_be_chosen(make_widget: Make, schedule: str) -> None:
     widget = make_widget(train_steps=10)
     click(widget, "set", name="train_schedule", value=schedule)
     assert widget.train_schedule == schedule
-    assert widget.horizon.words in widget.view_state["suggestion"]["reason"]
+    assert widget.horizon.words in widget.answer["reason"]
 
 
 def test_the_training_can_be_changed_during_a_run(make_widget: Make, training: Training) -> None:
@@ -193,7 +195,7 @@ def test_a_pick_and_another_rule_stay_as_they_are(finished: LRFinderWidget) -> N
     assert finished.suggestion == steepest
     finished.selected_lr = 2e-3
     finished.train_steps = 50_000
-    assert (finished.selected_lr, finished.view_state["is_picked"]) == (2e-3, True)
+    assert (finished.selected_lr, finished.answer["is_picked"]) == (2e-3, True)
 
 
 def test_a_training_too_long_for_the_test_has_no_rate_but_can_be_probed(
@@ -203,14 +205,14 @@ def test_a_training_too_long_for_the_test_has_no_rate_but_can_be_probed(
     own = finished.suggestion.lr
     finished.train_steps = TOO_LONG
     assert (finished.suggestion.lr, finished.selected_lr) == (None, None)
-    view = finished.view_state
-    assert (view["suggestion"]["lr"], view["suggestion"]["range"]) == ("", "")
-    assert "not known from a test this short" in view["suggestion"]["reason"]
-    assert view["rules"][0]["lr"] == "none"
+    answer = finished.answer
+    assert (answer["lr"], answer["range"], answer["is_missing"]) == ("", "", True)
+    assert "not known from a test this short" in answer["reason"]
+    assert answer["rules"][0]["lr"] == "none"
     assert (vertical_lines(finished), marked_range(finished)) == ([], [])
-    assert view["can"] == ["start", "set", "probe"]
-    assert f"around {own:.1e}" in view["plan"]
-    stored = finished._screen.stored()
+    assert finished.view_state["can"] == ["start", "set", "pick", "probe", "zoom", "csv"]
+    assert f"around {rate_text(own)}" in answer["plan"]
+    stored = finished.screen.pages.stored()
     assert "No rate is suggested: The rate for a training of 1,000,000,000 steps" in stored["text/html"]
     assert "suggested" not in picture(stored["text/html"])
     training.losses = None
@@ -224,16 +226,16 @@ def test_a_training_too_long_for_the_test_has_no_rate_but_can_be_probed(
 def test_the_plan_of_the_probes_follows_rate_budget_and_training(make_widget: Make) -> None:
     """It is there before the first run, and a number that is typed in changes it at once."""
     widget = make_widget()
-    assert widget.view_state["plan"].startswith("Up to 300 steps around a picked or suggested rate: trainings of 75 ")
+    assert widget.answer["plan"].startswith("Up to 300 steps around a picked or suggested rate: trainings of 75 ")
     click(widget, "set", name="selected_lr", value="2e-3")
-    assert "around 2.0e-03" in widget.view_state["plan"]
+    assert "around 2e-3" in widget.answer["plan"]
     click(widget, "set", name="max_probe_steps", value="1,200")
-    assert widget.view_state["plan"].startswith("Up to 1,200 steps")
-    assert "of 75 steps at a constant rate, then of 300 steps at a constant rate." in widget.view_state["plan"]
+    assert widget.answer["plan"].startswith("Up to 1,200 steps")
+    assert "of 75 steps at a constant rate, then of 300 steps at a constant rate." in widget.answer["plan"]
     click(widget, "set", name="train_schedule", value="cosine")
-    assert "then of 300 steps with a cosine schedule." in widget.view_state["plan"]
+    assert "then of 300 steps with a cosine schedule." in widget.answer["plan"]
     click(widget, "set", name="train_steps", value="60")
-    assert widget.view_state["plan"].endswith("Yours is no longer than that.")
+    assert widget.answer["plan"].endswith("Yours is no longer than that.")
 
 
 def test_the_suggestion_of_probes_is_for_the_training_that_is_set(make_widget: Make, training: Training) -> None:
@@ -251,16 +253,16 @@ def test_the_suggestion_of_probes_is_for_the_training_that_is_set(make_widget: M
     for steps in (600, 2000):
         widget.train_steps = steps
         assert widget.suggestion == widget.evidence.suggest(train_steps=steps)
-        assert widget.view_state["suggestion"]["reason"] == widget.suggestion.reason
-        assert widget.suggestion.reason.split(";")[-1] in widget._screen.stored()["text/html"]
+        assert widget.answer["reason"] == widget.suggestion.reason
+        assert widget.suggestion.reason.split(";")[-1] in widget.screen.pages.stored()["text/html"]
 
 
 def test_the_script_gives_the_suggestion_of_the_widget(finished: LRFinderWidget, training: Training) -> None:
     """It names the training, in numbers and names as Python reads them; a length that was not said is left out."""
-    assert "train_s" not in finished.view_state["code"].replace("train_data", "")
+    assert "train_s" not in finished.answer["code"].replace("train_data", "")
     finished.train_steps, finished.train_schedule = 5000, "linear_with_warmup"
-    code = finished.view_state["code"]
-    assert "    train_steps=5000,\n    train_schedule='linear_with_warmup',\n" in code
+    code = finished.answer["code"]
+    assert '    train_steps=5000,\n    train_schedule="linear_with_warmup",\n' in code
     training.calls = 0
     names = {
         "model": training.model,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import traitlets
 
-from lr_widget import NotebookError, range_test
+from lr_widget import LRFinderWidget, NotebookError, range_test
 from lr_widget.widget.kernel import hosts
 
-from .helpers import Make, Training, click, note, wait_until
+from .helpers import Make, Training, click, let_steps, note, wait_until
 from .marks import band, dots
 
 
@@ -31,9 +32,9 @@ def test_the_outcome_of_probes_becomes_the_suggestion(make_widget: Make, trainin
     assert widget.rule == "probe"
     assert widget.suggestion == evidence.suggestion
     assert widget.selected_lr == evidence.suggestion.lr
-    assert [rule["name"] for rule in widget.view_state["rules"]][-1] == "probe"
-    assert widget.view_state["suggestion"]["reason"] == evidence.suggestion.reason
-    assert f"{evidence.suggestion.confidence} confidence" in widget.view_state["suggestion"]["range"]
+    assert [rule["name"] for rule in widget.answer["rules"]][-1] == "probe"
+    assert widget.answer["reason"] == evidence.suggestion.reason
+    assert widget.answer["confidence"] == f"{evidence.suggestion.confidence} confidence"
     assert note(widget).startswith(f"Probed: {evidence.num_steps} steps in {len(evidence.runs)} trainings, ")
     ended = sorted(run.lr for run in evidence.runs if run.is_complete)
     assert sorted(np.asarray(dots(widget)["circle"].x)) == pytest.approx(ended)
@@ -50,7 +51,7 @@ def test_probing_from_the_browser_and_stopping_it(make_widget: Make, training: T
     click(widget, "probe")
     wait_until(lambda: training.calls == calls + 26)
     assert widget.status == "running"
-    assert widget.view_state["suggestion"]["reason"].startswith("Each dot is one training from the same state")
+    assert widget.answer["reason"].startswith("Each dot is one training from the same state")
     click(widget, "stop", run_id=widget.view_state["run_id"])
     training.may_step.release(1000)
     assert widget.wait(20)
@@ -70,7 +71,7 @@ def test_probes_go_around_the_pick_and_take_its_place(make_widget: Make) -> None
     evidence = widget.probe()
     assert evidence.suggested == 2e-3
     assert widget.selected_lr == evidence.suggestion.lr
-    assert widget.view_state["is_picked"] is False
+    assert widget.answer["is_picked"] is False
 
 
 def test_without_a_rate_there_is_nothing_to_probe(make_widget: Make) -> None:
@@ -94,7 +95,7 @@ def test_another_test_takes_the_probes_away(make_widget: Make) -> None:
     widget.probe()
     widget.run()
     assert (widget.evidence, widget.rule) == (None, "auto")
-    assert "probe" not in [rule["name"] for rule in widget.view_state["rules"]]
+    assert "probe" not in [rule["name"] for rule in widget.answer["rules"]]
     assert all(len(np.asarray(mark.x)) == 0 for mark in dots(widget).values())
 
 
@@ -147,10 +148,10 @@ def test_repeats_are_run_shown_as_a_band_and_kept(make_widget: Make, training: T
     assert [repeat.loss.tolist() for repeat in records.repeats] == [r.loss.tolist() for r in expected.repeats]
     smoothed = np.array([repeat.smoothed_loss(0.9) for repeat in records.repeats])
     assert np.asarray(band(widget).y) == pytest.approx(np.array([smoothed.min(0), smoothed.max(0)]))
-    assert widget.view_state["progress"] == {"step": 60, "total": 60, "text": widget.view_state["progress"]["text"]}
-    assert widget.view_state["progress"]["text"].startswith("sweep 3 / 3 · step 20 / 20 · ")
+    assert widget.progress == {"step": 60, "total": 60, "text": widget.progress["text"]}
+    assert widget.progress["text"].startswith("sweep 3 / 3 · step 20 / 20 · ")
     widget.selected_lr = 1e-3
-    assert "num_steps=20, repeats=3," in widget.view_state["code"]
+    assert "num_steps=20, repeats=3," in widget.answer["code"]
     widget.smoothing = 0.0
     raw = np.array([repeat.loss for repeat in records.repeats])
     assert np.asarray(band(widget).y) == pytest.approx(np.array([raw.min(0), raw.max(0)]))
@@ -209,7 +210,7 @@ def test_probes_that_find_nothing_take_the_place_of_the_rule(make_widget: Make, 
     training.losses = lambda call: float("nan")
     evidence = widget.probe()
     assert (widget.rule, widget.suggestion) == ("probe", evidence.suggestion)
-    assert widget.view_state["suggestion"]["reason"] == evidence.suggestion.reason
+    assert widget.answer["reason"] == evidence.suggestion.reason
 
 
 def test_probes_that_find_nothing_take_the_place_of_earlier_ones(make_widget: Make, training: Training) -> None:
@@ -221,7 +222,7 @@ def test_probes_that_find_nothing_take_the_place_of_earlier_ones(make_widget: Ma
     evidence = widget.probe()
     assert widget.suggestion == evidence.suggestion
     assert (widget.suggestion.lr, widget.selected_lr) == (None, None)
-    assert "the first loss was not finite, whatever the rate" in widget.view_state["suggestion"]["reason"]
+    assert "the first loss was not finite, whatever the rate" in widget.answer["reason"]
 
 
 @pytest.mark.parametrize("repeats", [2, 3])
@@ -247,11 +248,67 @@ def test_a_job_that_is_refused_changes_no_proportions(make_widget: Make, trainin
     widget = make_widget(num_steps=20)
     widget.start()
     wait_until(lambda: training.calls == 4)
-    shares = widget._screen.rates.shares
+    shares = widget.screen.rates.shares
     training.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 5.0})
     with pytest.raises(RuntimeError, match="running already"):
         widget.start()
-    assert widget._screen.rates.shares == shares
+    assert widget.screen.rates.shares == shares
     del training.optimizer.param_groups[-1]
     training.may_step.release(1000)
     assert widget.wait(20)
+
+
+@pytest.mark.parametrize(
+    ("losses", "kind", "start", "bar"),
+    [
+        (lambda call: 3 - 2 / (1 + 10.0 ** (20 - call)), "good", "Done: 40 steps in ", (40, 40)),
+        (lambda call: 3.0 - 0.02 * call if call < 35 else 1e6, "good", "Done in ", None),
+        (lambda call: 2.0, "warning", "Ended without a rate: 40 steps in ", (40, 40)),
+        (lambda call: float("nan"), "warning", "Ended without a rate in ", (1, 1)),
+    ],
+    ids=["falls", "explodes at the end", "flat", "NaN at step 1"],
+)
+def test_an_end_is_good_with_a_rate_only(
+    make_widget: Make, training: Training, losses: Any, kind: str, start: str, bar: tuple[int, int] | None
+) -> None:
+    """In words and in colour; the bar is full wherever the test has ended by itself."""
+    training.losses = losses
+    widget = make_widget(num_steps=40)
+    records = widget.run()
+    assert (widget.view_state["note"]["kind"], widget.status) == (kind, "finished")
+    assert note(widget).startswith(start)
+    assert (widget.suggestion.lr is not None) == (kind == "good")
+    assert (widget.answer["lr"] == "", widget.answer["is_missing"]) == (kind != "good",) * 2
+    done = (widget.progress["step"], widget.progress["total"])
+    assert done == (bar or (len(records), len(records)))
+    assert bar is not None or records.stop_reason == "diverged"
+
+
+def test_the_bar_of_a_test_that_was_stopped_is_not_full(make_widget: Make, training: Training) -> None:
+    """Something is missing there."""
+    widget = make_widget(num_steps=40)
+    training.at_step = lambda call: widget.stop() if call == 10 else None
+    widget.run()
+    assert (widget.progress["step"], widget.progress["total"]) == (10, 40)
+    assert note(widget).startswith("Stopped at step 10 of 40")
+
+
+@pytest.mark.parametrize("value", [1.0, float("nan")])
+def test_probes_are_good_with_a_rate_only(make_widget: Make, training: Training, value: float) -> None:
+    """Probes that were tried in vain are no success."""
+    widget = make_widget(num_steps=20, max_probe_steps=40)
+    widget.selected_lr = 1e-3
+    training.losses = lambda call: value
+    evidence = widget.probe()
+    assert widget.view_state["note"]["kind"] == ("good" if evidence.suggestion.lr is not None else "warning")
+    assert ("none gave a rate" in note(widget)) == (evidence.suggestion.lr is None)
+
+
+def test_a_run_stands_in_the_answer_until_its_end(running: LRFinderWidget, training: Training) -> None:
+    """No rate of before, and no advice."""
+    answer = running.answer
+    assert (answer["lr"], answer["reason"]) == ("", "The suggestion comes when the test ends.")
+    assert (answer["is_missing"], answer["advice"], answer["code"]) == (False, [], "")
+    assert running.progress["total"] == 50
+    assert running.view_state["can"] == ["stop", "pause", "zoom"]
+    let_steps(training, 100)

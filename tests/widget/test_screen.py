@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +14,9 @@ from typing import Any
 import pytest
 import torch
 
-from lr_widget import LRRecords, StepRecord
+from lr_widget import StepRecord
 from lr_widget.horizon import Horizon
-from lr_widget.schedule import Sweep
+from lr_widget.schedule import Sweep, rate_text
 from lr_widget.widget.kernel import Run
 from lr_widget.widget.screen import Screen
 
@@ -27,8 +29,9 @@ class Job:
 
     waiting = "Wait."
     hides_suggestion = True
+    facts: Mapping[str, str] = {}
     num_steps = 3
-    rates = "the job's rates"
+    rates = SimpleNamespace(shares=(1.0,))
 
     def __init__(self, error: Exception | None = None) -> None:
         self.calls: list[str] = []
@@ -43,20 +46,32 @@ class Job:
     def place(self, done: int, last: StepRecord | None) -> str:
         return f"step {done}"
 
-    def begin(self, chart: Any, history: Any) -> None:
-        self.calls.append("begin")
+    def begin(self, chart: Any, place: Any, earlier: Any) -> None:
+        self.calls.append(f"begin {place.run_id} in colour {place.color} over {len(earlier)}")
 
     def draw(self, chart: Any) -> None:
         self.calls.append("draw")
 
-    def end(self, chart: Any, outcome: Any, reason: str, seconds: float) -> str:
+    def end(self, chart: Any, outcome: Any, reason: str, seconds: float) -> tuple[str, str]:
         self.calls.append(f"end {reason}")
         if self.error is not None:
             raise self.error
-        return "All done."
+        return "good", "All done."
 
     def settle(self, chart: Any, evidence: Any) -> None:
         self.calls.append("settle")
+
+
+class GivenArguments:
+    """The arguments of a widget with a model, whose script is one line."""
+
+    can_run = True
+    sweep = Sweep(1e-7, 10.0, 100)
+    horizon = Horizon()
+    rates = SimpleNamespace(shares=(1.0, 0.1))
+
+    def script(self, choice: Any, *, variable: str, shares: Any, **_: Any) -> str:
+        return f"{variable} = {choice.lr} in shares of {shares}"
 
 
 @contextmanager
@@ -72,8 +87,17 @@ def owner() -> SimpleNamespace:
         lock=threading.RLock(),
         runner=SimpleNamespace(current=None),
         sweep=Sweep(1e-7, 10.0, 100),
+        start_lr=1e-7,
+        end_lr=10.0,
+        num_steps=100,
         repeats=1,
-        smoothing=0.9,
+        max_probe_steps=300,
+        smoothing=0.5,
+        loss_scale="linear",
+        loss_min=None,
+        loss_max=None,
+        suggest_from="loss",
+        variable="lr",
         rule="auto",
         status="idle",
         history=(),
@@ -81,20 +105,23 @@ def owner() -> SimpleNamespace:
         suggestion=None,
         records=None,
         evidence=None,
+        horizon=Horizon(),
+        progress={},
         view_state={},
+        answer={},
+        chart_state={},
+        picture="",
         hold_sync=nullcontext,
         hold_trait_notifications=nullcontext,
         holding_errors=no_errors,
-        code=lambda lr: f"lr = {lr}",
-        plan=lambda lr: f"Around {lr}.",
-        horizon=Horizon(),
     )
 
 
 @pytest.fixture
 def screen(owner: SimpleNamespace) -> Iterator[Screen]:
-    """A screen on that owner."""
-    screen = Screen(owner, owner.sweep, owner.horizon, 0.9, "the rates before any run")
+    """An open screen on that owner."""
+    screen = Screen(owner, GivenArguments())  # type: ignore[arg-type]
+    screen.open()
     yield screen
     screen.chart.close()
 
@@ -148,20 +175,118 @@ def test_a_wrong_batch_is_an_error_in_the_widget(make_widget: Make, training: Tr
     assert "must be a pair (inputs, targets)" in widget.view_state["failure"]["title"]
 
 
-def test_another_variable_makes_only_the_script_anew(make_widget: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+class Speechless(Exception):
+    """An exception whose text cannot be had."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize(
+    ("error", "title"),
+    [
+        (Speechless(), "Speechless: a Speechless that cannot be written as text"),
+        (RuntimeError("no \udc80 such \ud800 file"), "RuntimeError: no � such � file"),
+        (RuntimeError("\x00\x1b[31mred\x1b[0m\u202e"), "RuntimeError: �red�"),
+        (RuntimeError("x" * 10**6), f"RuntimeError: {'x' * 20}"),
+        (RuntimeError("line\n" * 10**5), "RuntimeError: line\nline\n"),
+        (type("N" * 10**5, (Exception,), {})("y"), "N" * 60 + ": y"),
+    ],
+    ids=["speechless", "surrogates", "controls", "a megabyte", "many lines", "a long name"],
+)
+def test_whatever_an_exception_says_the_run_has_failed(
+    make_widget: Make, training: Training, messages: list[dict[str, Any]], error: Exception, title: str
+) -> None:
+    """The words are there, every message is bounded and can be encoded, and the next run is a good one."""
+    before = training.state()
+
+    def fail(call: int) -> None:
+        if call == 3:
+            raise error
+
+    training.at_step = fail
+    widget = make_widget(num_steps=20)
+    messages.clear()
+    click(widget, "start")
+    assert widget.wait(20)
+    assert (widget.status, widget.view_state["note"]) == (
+        "failed",
+        {"kind": "error", "text": "The test failed; see the message above."},
+    )
+    failure = widget.view_state["failure"]
+    assert failure["title"].startswith(title)
+    assert len(failure["title"]) < 600
+    assert "step 3 of 20" in failure["where"].lower()
+    assert len(failure["traceback"]) <= 20_000
+    widget.smoothing = 0.5
+    sent = [json.dumps(message, ensure_ascii=False, default=bytes.hex).encode() for message in messages]
+    assert max(map(len, sent)) < 60_000
+    assert training.state() == before
+    click(widget, "start")
+    assert widget.wait(20)
+    assert (widget.status, widget.view_state["failure"]) == ("finished", None)
+
+
+@pytest.mark.parametrize(("num_steps", "step_seconds"), [(100, 0.05), (100_000, 1e-3)])
+def test_few_and_small_messages_go_out_while_a_curve_grows(
+    make_widget: Make,
+    messages: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    num_steps: int,
+    step_seconds: float,
+) -> None:
+    """At most fifteen a second, each below 5 kB, whatever the length; the runner is told of all that were sent."""
+    widget = make_widget(num_steps=num_steps)
+    job = widget._range_test()
+    rates = [job.test.plan.sweep.lr(step) for step in range(1, num_steps + 1)]
+    seconds = [0.0]
+
+    def steps() -> Iterator[StepRecord]:
+        job.test.sweeps.append([])
+        for step, lr in enumerate(rates, start=1):
+            record = StepRecord(step, lr, 2 + 0.1 * math.sin(step) + (step / num_steps) ** 9, (lr,))
+            job.test.sweeps[-1].append(record)
+            seconds[0] += step_seconds  # on the runner's clock, which stands still meanwhile
+            yield record
+        return "completed"
+
+    shows: list[tuple[int, list[dict[str, Any]]]] = []
+    show = widget.runner._show
+
+    def counted(run: Run[Any]) -> int:
+        before = len(messages)
+        claimed = show(run)
+        shows.append((claimed, messages[before:]))
+        return claimed
+
+    monkeypatch.setattr("lr_widget.widget.kernel.runner.clock", lambda: seconds[0])
+    monkeypatch.setattr(job.test, "steps", steps)
+    widget.runner._show = counted
+    widget.runner.run(job)
+    assert widget.records.num_steps == num_steps
+    while_growing = shows[2:]  # after those of the start and of the first step, which come at once
+    sent = [message for _, some in while_growing for message in some]
+    assert len(while_growing) > 5
+    assert all(claimed >= len(some) for claimed, some in shows)
+    assert len(sent) <= 15 * seconds[0]
+    assert max(message["size"] for message in sent) < 5000
+
+
+def test_another_variable_changes_only_the_script(make_widget: Make) -> None:
     """Nothing else on the screen depends on the name."""
     widget = make_widget()
     click(widget, "set", name="selected_lr", value="1e-3")
-    before = dict(widget.view_state)
-    monkeypatch.setattr("lr_widget.widget.screen.make_view", None)  # would raise
+    parts = ("answer", "view_state", "progress", "chart_state")
+    before = [dict(getattr(widget, part)) for part in parts]
     widget.variable = "rate"
-    assert "\nrate = 1.0e-03\n" in widget.view_state["code"]
-    assert {name: part for name, part in widget.view_state.items() if name != "code"} == {
-        name: part for name, part in before.items() if name != "code"
-    }
+    assert "\nrate = 1e-3  # picked\n" in widget.answer["code"]
+    before[0]["code"] = widget.answer["code"]
+    assert [dict(getattr(widget, part)) for part in parts] == before
 
 
-@pytest.mark.parametrize("trait", ["records", "suggestion", "selected_lr", "status", "view_state"])
+@pytest.mark.parametrize("trait", ["records", "suggestion", "selected_lr", "status", "view_state", "answer", "history"])
 def test_an_observer_that_fails_at_the_end(make_widget: Make, training: Training, trait: str) -> None:
     """The outcome is kept and shown, the error too, and the widget can be used as before."""
     before = training.state()
@@ -180,11 +305,11 @@ def test_an_observer_that_fails_at_the_end(make_widget: Make, training: Training
         "Done and kept, but code that observes the widget failed; see the message above.",
     )
     assert widget.view_state["failure"]["title"] == "ZeroDivisionError: the observer's own"
-    assert widget.view_state["suggestion"]["lr"] == f"{widget.records.suggest().lr:.1e}"
+    assert widget.answer["lr"] == rate_text(widget.records.suggest().lr)
     assert training.state() == before
     widget.unobserve(fail, trait)
     widget.selected_lr = 2e-3
-    assert widget._screen.selection.pick is not None
+    assert widget.screen.results.selection.pick is not None
     widget.start()
     assert widget.wait(20)
     assert (widget.status, widget.view_state["failure"]) == ("finished", None)
@@ -249,7 +374,7 @@ def test_an_observer_that_fails_at_a_choice_does_no_lasting_harm(make_widget: Ma
         widget.rule = "steepest"
     widget.unobserve(fail, "selected_lr")
     widget.selected_lr = 2e-3
-    assert widget._screen.selection.pick is not None
+    assert widget.screen.results.selection.pick is not None
 
 
 def test_no_suggestion_is_marked_on_a_growing_curve(make_widget: Make, training: Training) -> None:
@@ -281,7 +406,7 @@ def test_a_run_is_shown_from_its_beginning_to_its_end(screen: Screen, owner: Sim
     run.may_go_on.set()
     owner.runner.current, run.stop_reason = None, "completed"
     screen.end(run)
-    assert run.job.calls == ["begin", "draw", "draw", "draw", "end completed", "settle"]
+    assert run.job.calls == ["begin 1 in colour 0 over 0", "draw", "draw", "draw", "end completed", "settle"]
     assert (owner.status, owner.view_state["note"]) == ("finished", {"kind": "good", "text": "All done."})
 
 
@@ -290,7 +415,7 @@ def test_a_run_that_failed_has_no_result_and_shows_its_error(screen: Screen, own
     run = Run(1, Job(), is_blocking=False)
     run.error = ZeroDivisionError("my own")
     screen.end(run)
-    assert run.job.calls == ["begin", "draw", "settle"]
+    assert run.job.calls == ["begin 1 in colour 0 over 0", "draw", "settle"]
     assert (owner.status, owner.view_state["failure"]["title"]) == ("failed", "ZeroDivisionError: my own")
     assert owner.view_state["note"] == {"kind": "error", "text": "The test failed; see the message above."}
     screen.show(Run(2, Job(), is_blocking=False))
@@ -308,34 +433,24 @@ def test_a_fault_at_the_end_does_not_leave_the_widget_running(screen: Screen, ow
     assert (owner.status, owner.view_state["failure"]["title"]) == ("failed", "KeyError: 'a fault of ours'")
 
 
-def test_the_history_keeps_the_latest_twenty_records(screen: Screen, owner: SimpleNamespace) -> None:
-    """The widget of a long session does not grow without an end."""
-    given = [LRRecords([1e-3, 1e-2], [2.0, 1.0]) for _ in range(22)]
-    for records in given:
-        screen.keep_records(records)
-    assert owner.history == tuple(given[2:])
-    assert owner.records is given[-1]
-
-
-def test_settings_reach_the_view_that_depends_on_them(screen: Screen, owner: SimpleNamespace) -> None:
+def test_settings_reach_the_parts_that_depend_on_them(screen: Screen, owner: SimpleNamespace) -> None:
     """Other bounds move the axis and the sentence about the run, and a pick makes a script."""
     owner.sweep = Sweep(1e-3, 0.1, 30)
     screen.change("start_lr", 1e-3)
-    assert owner.view_state["bounds"] == (1e-3, 0.1)
-    assert "for 30 steps while the rate grows from 0.001 to 0.1" in owner.view_state["suggestion"]["reason"]
+    assert owner.chart_state["text"] == "Loss over the learning rate, from 1e-3 to 0.1. No run yet."
+    assert "for 30 steps while the rate grows from 1e-3 to 0.1" in owner.answer["reason"]
     screen.change("selected_lr", 5e-3)
-    assert (owner.selected_lr, owner.view_state["is_picked"]) == (5e-3, True)
-    assert owner.view_state["code"] == "lr = 0.005"
+    assert (owner.selected_lr, owner.answer["is_picked"]) == (5e-3, True)
+    assert owner.answer["code"] == "lr = 0.005 in shares of (1.0, 0.1)"
     assert vertical_lines(screen.chart) == [5e-3]
     screen.change("selected_lr", None)
-    assert (owner.selected_lr, owner.view_state["code"], vertical_lines(screen.chart)) == (None, "", [])
+    assert (owner.selected_lr, owner.answer["code"], vertical_lines(screen.chart)) == (None, "", [])
 
 
 def test_a_sentence_stays_until_the_next_one(screen: Screen, owner: SimpleNamespace) -> None:
     """It outlives all other changes of the screen."""
-    screen.refresh()
     assert owner.view_state["note"] == {"kind": "info", "text": "Ready."}
-    screen.say("good", "Copied.")
+    screen.talk.say("good", "Copied.")
     screen.change("num_steps", 100)
     assert owner.view_state["note"] == {"kind": "good", "text": "Copied."}
 
@@ -350,7 +465,7 @@ def test_an_observer_of_the_records_may_pick_the_suggested_rate(make_widget: Mak
     widget.observe(pick, "records")
     records = widget.run()
     suggested = records.suggest().lr
-    assert widget.view_state["is_picked"]
+    assert widget.answer["is_picked"]
     widget.rule = "steepest"
     assert widget.selected_lr == suggested
 
@@ -364,13 +479,13 @@ def test_the_old_suggestion_can_be_picked_during_a_run(make_widget: Make, traini
     calls, training.may_step = training.calls, threading.Semaphore(3)
     widget.start()
     wait_until(lambda: training.calls == calls + 4)
-    assert (widget.selected_lr, widget.view_state["selected"]) == (old, f"{old:.1e}")
+    assert (widget.selected_lr, widget.answer["selected"]) == (old, rate_text(old))
     widget.selected_lr = 0.25
     widget.selected_lr = old
     training.may_step.release(1000)
     assert widget.wait(20)
     training.may_step = None
-    assert (widget.selected_lr, widget.view_state["is_picked"]) == (old, True)
+    assert (widget.selected_lr, widget.answer["is_picked"]) == (old, True)
 
 
 @pytest.mark.parametrize("trait", ["rule", "suggestion", "selected_lr"])

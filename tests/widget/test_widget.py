@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from typing import Any
 
 import pytest
 import torch
 import traitlets
+from torch import nn
 
 from lr_widget import LRFinderWidget, NotebookError, range_test
+from lr_widget.schedule import rate_text
 from lr_widget.widget.kernel import hosts
 
 from .helpers import Make, Training, click, note, wait_until
@@ -115,7 +119,7 @@ def test_python_gets_an_error_for_a_wrong_rate(make_widget: Make, name: str, val
         ("smoothing", "x", r"must be in \[0, 1\), got 'x'"),
         ("variable", "1x", "must be a Python identifier, got '1x'"),
         ("start_lr", 10.0, "start_lr must be below end_lr, got 10 and 10"),
-        ("end_lr", 1e-9, "start_lr must be below end_lr, got 1e-07 and 1e-09"),
+        ("end_lr", 1e-9, "start_lr must be below end_lr, got 1e-7 and 1e-9"),
         ("rule", "best", "best"),
     ],
 )
@@ -131,19 +135,24 @@ def test_python_gets_an_error_for_a_wrong_setting(make_widget: Make, name: str, 
 def test_copying_to_the_notebook(make_widget: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rate goes to the variable as it is shown; without a rate, or over something else, nothing is copied."""
     put: dict[str, float] = {}
-    monkeypatch.setattr("lr_widget.widget.widget.put", put.__setitem__)
+
+    def take(name: str, value: float, *, overwrite: bool) -> None:
+        assert not overwrite
+        put[name] = value
+
+    monkeypatch.setattr("lr_widget.widget.widget.put", take)
     widget = make_widget("best", num_steps=20)
     with pytest.raises(NotebookError, match="no rate to copy yet"):
         widget.copy_to_notebook()
     widget.run()
     click(widget, "copy")
-    assert put == {"best": float(f"{widget.suggestion.lr:.1e}")}
-    assert note(widget) == f"The notebook's variable best is now {widget.suggestion.lr:.1e}."
+    assert put == {"best": float(rate_text(widget.suggestion.lr))}
+    assert note(widget) == f"The notebook's variable best is now {rate_text(widget.suggestion.lr)}."
     assert widget.apply() == put["best"]
-    assert f"\nbest = {widget.suggestion.lr:.1e}\n" in widget.view_state["code"]
+    assert f"\nbest = {rate_text(widget.suggestion.lr)}  # float(records.suggest())" in widget.answer["code"]
     widget.selected_lr = 0.00325
     assert widget.copy_to_notebook() == put["best"] == 0.00325
-    assert note(widget) == "The notebook's variable best is now 3.25e-03."
+    assert note(widget) == "The notebook's variable best is now 3.25e-3."
     monkeypatch.undo()
     click(widget, "copy")
     assert "no notebook to put 'best' into" in note(widget)
@@ -158,7 +167,7 @@ def test_applying_keeps_the_proportions_of_the_groups(training: Training) -> Non
     widget.selected_lr = 0.5
     assert widget.apply() == 0.5
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.5, 0.05])
-    assert note(widget) == "The optimizer's learning rate is now 5.0e-01, 5.0e-02."
+    assert note(widget) == "The optimizer's learning rate is now 0.5, 0.05."
     widget.close()
 
 
@@ -174,6 +183,50 @@ def test_closing_in_the_middle_restores(make_widget: Make, training: Training) -
     training.may_step = None
     assert training.state() == before
     assert "closed" in repr(widget)
+
+
+@pytest.mark.parametrize("ending", ["never ran", "ran", "failed", "probed", "ran in a thread", "runs"])
+def test_a_closed_widget_lets_go_of_model_and_optimizer(ending: str) -> None:
+    """Also while somebody holds the widget, whose results stay."""
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    data = [(torch.ones(4, 2), torch.ones(4, 1))]
+    fails = [ending == "failed"]
+
+    def loss_fn(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        if fails[0]:
+            raise RuntimeError("my own")
+        return nn.functional.mse_loss(outputs, targets)
+
+    widget = LRFinderWidget(model, optimizer, loss_fn, data, num_steps=10_000 if ending == "runs" else 10)
+    if ending in ("ran", "probed"):
+        widget.run()
+    if ending == "probed":
+        widget.selected_lr, widget.max_probe_steps = 0.1, 32
+        widget.probe()
+    if ending in ("ran in a thread", "failed", "runs"):
+        widget.start()
+        wait_until(lambda: widget.runner.current is None or (ending == "runs" and widget.runner.current.count > 2))
+    kept = [weakref.ref(each) for each in (model, optimizer, loss_fn)]
+    widget.close()
+    widget.close()
+    del model, optimizer, loss_fn, data
+    for _ in range(2):
+        gc.collect()
+    assert [each() for each in kept] == [None, None, None]
+    assert len(widget.history) == (ending not in ("never ran", "failed"))
+    assert repr(widget) == "LRFinderWidget(closed)"
+
+
+def test_a_closed_widget_says_that_it_is_closed(make_widget: Make, notebook: dict[str, float]) -> None:
+    """It has no model to run; its rate can still be copied."""
+    widget = make_widget(num_steps=10)
+    widget.selected_lr = 0.1
+    widget.close()
+    for method in (widget.run, widget.start, widget.probe, widget.start_probe, widget.apply):
+        with pytest.raises(NotebookError, match="this widget is closed and has let go of its model; make LRFinderW"):
+            method()
+    assert widget.copy_to_notebook() == notebook["lr"] == 0.1
 
 
 def test_on_colab_the_button_trains_in_the_handler(
@@ -217,10 +270,10 @@ def test_a_suggestion_that_outlives_a_failed_run_says_that_it_is_earlier(make_wi
     training.at_step = fail
     click(widget, "start")
     assert widget.wait(20)
-    assert widget.view_state["suggestion"]["reason"] == f"This is the suggestion of an earlier run. {reason}"
+    assert widget.answer["reason"] == f"This is the suggestion of an earlier run. {reason}"
     training.at_step = lambda step: None
     widget.run()
-    assert widget.view_state["suggestion"]["reason"] == widget.suggestion.reason
+    assert widget.answer["reason"] == widget.suggestion.reason
 
 
 def test_pictures_are_sent_once_a_page_asks_for_them(make_widget: Make) -> None:
@@ -241,9 +294,9 @@ def test_pictures_are_sent_once_a_page_asks_for_them(make_widget: Make) -> None:
 def test_the_plain_text_says_the_result(make_widget: Make) -> None:
     """It stands in where no widget can be shown."""
     widget = make_widget(num_steps=30)
-    assert repr(widget) == "LRFinderWidget(learning-rate range test, 1e-07 to 10 in 30 steps, idle)"
+    assert repr(widget) == "LRFinderWidget(learning-rate range test, 1e-7 to 10 in 30 steps, idle)"
     widget.run()
-    assert f"suggested lr = {widget.suggestion.lr:.1e}: {widget.suggestion.reason}" in repr(widget)
+    assert f"suggested lr = {rate_text(widget.suggestion.lr)}: {widget.suggestion.reason}" in repr(widget)
 
 
 def test_settings_changed_during_a_run_hold_for_the_next(make_widget: Make, training: Training) -> None:

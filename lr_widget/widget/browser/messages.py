@@ -7,25 +7,61 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
-from ...checks import shown
+from ...checks import check_number, shown
 from ..traits import Settings
 
 if TYPE_CHECKING:
-    from ..chart import Margins
-    from ..words import Failure
+    from ..chart import LegendEntry, Margins, Marks
+    from ..failures import Failure
 
-CommandName = Literal["start", "stop", "pause", "resume", "set", "probe", "copy", "apply", "draw"]
-Possible = Literal["start", "stop", "pause", "resume", "set", "probe", "copy", "apply", "code", "clear"]
+CommandName = Literal[
+    "start",
+    "stop",
+    "pause",
+    "resume",
+    "set",
+    "probe",
+    "copy",
+    "apply",
+    "draw",
+    "confirm",
+    "dismiss",
+    "follow",
+    "zoom",
+    "csv",
+    "rename",
+    "hide",
+    "show",
+    "remove",
+]
+Possible = Literal[
+    "start",
+    "stop",
+    "pause",
+    "resume",
+    "set",
+    "probe",
+    "copy",
+    "apply",
+    "code",
+    "pick",
+    "clear",
+    "zoom",
+    "reset_zoom",
+    "csv",
+]
 Kind = Literal["info", "good", "warning", "error"]
 
 COMMANDS: tuple[str, ...] = get_args(CommandName)
+OF_A_RUN = ("rename", "hide", "show", "remove")
 SETTINGS = tuple(Settings.class_own_traits())  # the traits that a browser may set
 
 # How a number is typed, for the message about a text that is none.
 _EXAMPLES = {"num_steps": "100", "repeats": "1", "max_probe_steps": "300", "train_steps": "5,000", "smoothing": "0.9"}
+_EXAMPLES |= {"loss_min": "0", "loss_max": "5"}
 _COUNTS = ("num_steps", "repeats", "max_probe_steps", "train_steps")
-_TEXTS = ("variable", "rule", "train_schedule")
-_MAY_BE_EMPTY = ("selected_lr", "train_steps")
+_TEXTS = ("variable", "rule", "train_schedule", "loss_scale", "suggest_from")
+_MAY_BE_EMPTY = ("selected_lr", "train_steps", "loss_min", "loss_max")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([,.'\u2019_\s])\d{3}(\1\d{3})*")
 
 
@@ -35,8 +71,9 @@ class Command:
 
     Attributes:
         command: the button, or "set" for an entry.
-        run_id: the run that the browser showed at that moment, or None.
-        name, value: of the setting, for "set".
+        run_id: the run that the browser showed at that moment, or the kept one that is meant, or None.
+        name: of the setting, for "set".
+        value: of the setting; the window, the label or the name that the command needs.
     """
 
     command: CommandName
@@ -47,7 +84,7 @@ class Command:
     @property
     def touches_model(self) -> bool:
         """True for commands that must wait while a cell may be training the same model."""
-        return self.command in ("start", "probe", "apply")
+        return self.command in ("start", "probe", "apply", "follow")
 
     @property
     def steers(self) -> bool:
@@ -68,6 +105,8 @@ def parse(content: Any) -> Command:
         raise ValueError(f"{shown(name)} is no setting of this widget; the message was ignored")
     run_id = content.get("run_id")
     is_id = isinstance(run_id, int) and not isinstance(run_id, bool)
+    if content["command"] in OF_A_RUN and not is_id:
+        raise ValueError("a message that names no run was ignored")
     return Command(content["command"], run_id if is_id else None, name, content.get("value"))
 
 
@@ -89,7 +128,7 @@ def read_value(name: str, value: object) -> object:
         if is_count and (groups := _THOUSANDS.fullmatch(text)):
             text = text.replace(groups[1], "")
         try:
-            number = float(text if is_count else text.replace(",", "."))
+            number = math.nan if "_" in text else float(text if is_count else text.replace(",", "."))
         except ValueError:
             number = math.nan
         if math.isnan(number) or (is_count and not number.is_integer()):
@@ -100,6 +139,20 @@ def read_value(name: str, value: object) -> object:
     return int(value) if name in _COUNTS and isinstance(value, float) and value.is_integer() else value
 
 
+def read_window(value: object) -> tuple[float, float, float, float] | None:
+    """Return a part of the chart: the lowest and the highest rate, the lowest and the highest loss; None for all of it.
+
+    Raises:
+        ValueError: these are not four finite numbers.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, (list, tuple)) or len(value) != 4:
+        raise ValueError(f"a part of the chart has four limits, got {shown(value)}; the message was ignored")
+    low_lr, high_lr, low_loss, high_loss = (check_number("a limit of the chart", each) for each in value)
+    return low_lr, high_lr, low_loss, high_loss
+
+
 class Note(TypedDict):
     """The status line."""
 
@@ -107,8 +160,15 @@ class Note(TypedDict):
     text: str
 
 
+class Question(TypedDict):
+    """A question before something is done, and the label of the button that does it."""
+
+    text: str
+    yes: str
+
+
 class Progress(TypedDict):
-    """The progress bar and the line above it."""
+    """The progress bar and the line above it: all that changes with every step."""
 
     step: int
     total: int
@@ -116,36 +176,72 @@ class Progress(TypedDict):
 
 
 class Rule(TypedDict):
-    """A suggestion rule as a button."""
+    """A suggestion rule with its rate and its reason."""
 
     name: str
     lr: str
     reason: str
 
 
-class Suggested(TypedDict):
-    """The suggestion in words; `lr` is empty where there is none."""
-
-    lr: str
-    range: str
-    reason: str
-
-
 class View(TypedDict):
-    """Everything that the browser shows beyond the settings; made in Python, shown as it is."""
+    """The commands that make sense now, and the words to the person; shown as made here, like all below."""
 
     run_id: int
     is_blocking: bool
     deaf: str
     can: list[Possible]
     note: Note
-    progress: Progress
-    suggestion: Suggested
+    refused: str
+    question: Question | None
+    failure: Failure | None
+
+
+class Answer(TypedDict):
+    """The suggested rate, and the ways on; `lr` is empty where there is none."""
+
+    lr: str
+    range: str
+    confidence: str
+    purpose: str
+    reason: str
+    is_missing: bool
+    advice: list[str]
     plan: str
     rules: list[Rule]
     selected: str
     is_picked: bool
-    failure: Failure | None
     code: str
-    bounds: tuple[float, float]
+
+
+class SweepOf(TypedDict):
+    """The sweep of a run; with it, a rate tells its step."""
+
+    start_lr: float
+    end_lr: float
+    num_steps: int
+    schedule: str
+
+
+class ShownRun(TypedDict):
+    """A kept run: `lr` is its rate by the rule "auto", in words; `marks` is None where it is not drawn."""
+
+    run_id: int
+    name: str
+    color: int
+    lr: str
+    is_hidden: bool
+    is_current: bool
+    num_points: int
+    marks: Marks | None
+    sweep: SweepOf | None
+
+
+class ChartState(TypedDict):
+    """The chart, besides bqplot's own state."""
+
     margins: Margins
+    is_zoomed: bool
+    has_validation: bool
+    legend: list[LegendEntry]
+    runs: list[ShownRun]
+    text: str

@@ -1,109 +1,148 @@
-"""Make the view, everything that the browser shows beyond the settings, out of the widget's state."""
+"""Make all that the browser shows beyond settings, curves and answer out of the widget's state."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from .. import words
+from ..arguments import sweep_of
+from ..chart import MARGIN_PX
 from ..kernel import current_host
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from ...schedule import Sweep
-    from ...suggest import Suggestion
-    from ..chart import Margins
-    from ..jobs import Job
+    from ..chart import LiveChart
+    from ..failures import Failure
+    from ..jobs import Job, Place
     from ..kernel import Run
-    from ..selection import Selection
+    from ..results import Results
+    from ..runs import KeptRun
     from . import messages
+    from .talk import Talk
+
+
+_GROWING = "Loss over the learning rate, while the test runs."
+
+
+def make_progress(run: Run[Job] | None, num_steps: int) -> messages.Progress:
+    """Say how far a run is, or that nothing has run yet.
+
+    Args:
+        run: the run whose curve or probes are shown, or None before the first.
+        num_steps: of the next test.
+    """
+    if run is None:
+        return {"step": 0, "total": num_steps, "text": ""}
+    total = run.job.total(run.count, run.stop_reason)
+    speed = None if run.has_ended or run.is_paused else run.steps_per_second()
+    text = words.progress(run.job.place(run.count, run.last), run.last, total - run.count, speed)
+    return {"step": run.count, "total": total, "text": text}
 
 
 def make_view(
     *,
     status: str,
-    sweep: Sweep,
-    repeats: int,
-    plan: str,
     run: Run[Job] | None,
     shown_run: Run[Job] | None,
-    selection: Selection,
-    note: messages.Note,
-    failure: words.Failure | None,
-    code: str,
-    bounds: tuple[float, float],
-    margins: Margins,
+    possible: Sequence[messages.Possible],
+    chart: LiveChart,
+    has_curves: bool,
+    talk: Talk,
+    failure: Failure | None,
 ) -> messages.View:
-    """Put the view together.
+    """List the commands that make sense now, and pass on the words to the person.
 
     Args:
         status: of the widget.
-        sweep, repeats: the settings of the next test.
-        plan: of the next probes, in words.
         run: the run in progress, or None.
         shown_run: the run whose curve or probes are shown, or None before the first.
-        selection: the suggestions, the rule and the pick.
-        note, failure: the status line and the error box.
-        code: the script for *Copy code*; empty where no rate is selected.
-        bounds, margins: the x axis and the space around the plot area, by which a click becomes a rate.
+        possible: what else can be done while no run is in progress.
+        chart: the chart.
+        has_curves: a kept run is on the chart.
+        talk: what is said.
+        failure: the error box.
     """
+    can = _steering(status, run) if run is not None else [*possible]
+    if run is None or not run.is_deaf:
+        can.append("zoom")
+        if chart.is_zoomed:
+            can.append("reset_zoom")
+        if has_curves:
+            can.append("csv")
     return {
         "run_id": shown_run.run_id if shown_run else 0,
         "is_blocking": run is not None and run.is_blocking,
         "deaf": words.deaf(current_host()) if run is not None and run.is_deaf else "",
-        "can": _possible(status, run, selection),
-        "note": note,
-        "progress": _progress(shown_run, sweep.num_steps * repeats),
-        "suggestion": _suggestion(run, selection, sweep, repeats),
-        "plan": plan,
-        "rules": _rules(selection.suggestions),
-        "selected": selection.text,
-        "is_picked": selection.pick is not None,
+        "can": can,
+        "note": talk.note,
+        "refused": talk.refused,
+        "question": talk.question,
         "failure": failure,
-        "code": code,
-        "bounds": bounds,
-        "margins": margins,
     }
 
 
-def _possible(status: str, run: Run[Job] | None, selection: Selection) -> list[messages.Possible]:
-    """List the commands that make sense now; the browser greys the others out."""
-    if run is not None:
-        if run.stop_requested.is_set() or run.is_deaf:
-            return []
-        return ["stop", "resume" if status == "paused" else "pause"]
-    can: list[messages.Possible] = ["start", "set"]
-    if selection.to_probe is not None:
-        can.append("probe")
-    if selection.lr is not None:
-        can += ["copy", "apply", "code"]
-    if selection.pick is not None:
-        can.append("clear")
-    return can
+def make_chart_state(chart: LiveChart, results: Results, sweep: Sweep) -> messages.ChartState:
+    """Describe the chart.
 
-
-def _progress(run: Run[Job] | None, num_steps: int) -> messages.Progress:
-    if run is None:
-        return {"step": 0, "total": num_steps, "text": ""}
-    total = run.job.total(run.count, run.stop_reason)
-    speed = None if run.has_ended else run.steps_per_second()
-    text = words.progress(run.job.place(run.count, run.last), run.last, total - run.count, speed)
-    return {"step": run.count, "total": total, "text": text}
-
-
-def _suggestion(run: Run[Job] | None, selection: Selection, sweep: Sweep, repeats: int) -> messages.Suggested:
-    """Return the suggestion with its reason, or in its place the sentence about the run that will give one."""
-    if run is not None:
-        return {"lr": "", "range": "", "reason": run.job.waiting}
-    suggested = selection.suggestion
-    if suggested is None:
-        return {"lr": "", "range": "", "reason": words.before_run(sweep, repeats, selection.horizon)}
-    lr = "" if suggested.lr is None else words.rate(suggested.lr)
-    return {"lr": lr, "range": words.range_text(suggested) if lr else "", "reason": selection.reason}
-
-
-def _rules(suggestions: Mapping[str, Suggestion]) -> list[messages.Rule]:
-    return [
-        {"name": name, "lr": "none" if s.lr is None else words.rate(s.lr), "reason": s.reason}
-        for name, s in suggestions.items()
+    Args:
+        chart: the chart.
+        results: the kept runs.
+        sweep: of the run whose curve grows, if one does.
+    """
+    place = results.growing
+    runs = [
+        _kept(chart, run, results.rates[run.run_id], is_current=run.run_id == results.current)
+        for run in results.runs.entries
     ]
+    return {
+        "margins": MARGIN_PX,
+        "is_zoomed": chart.is_zoomed,
+        "has_validation": chart.has_validation,
+        "legend": chart.legend(),
+        "runs": runs if place is None else [*runs, _growing(chart, place, sweep)],
+        "text": chart.text() if place is None else _GROWING,  # without numbers that change at every step
+    }
+
+
+def _kept(chart: LiveChart, run: KeptRun, lr: str, *, is_current: bool) -> messages.ShownRun:
+    return {
+        "run_id": run.run_id,
+        "name": run.name,
+        "color": run.color,
+        "lr": lr,
+        "is_hidden": run.is_hidden,
+        "is_current": is_current,
+        "num_points": len(run.records),
+        "marks": chart.marks_of(run.run_id),
+        "sweep": _told(sweep_of(run.records)),
+    }
+
+
+def _growing(chart: LiveChart, place: Place, sweep: Sweep) -> messages.ShownRun:
+    return {
+        "run_id": place.run_id,
+        "name": "this run",
+        "color": place.color,
+        "lr": "",
+        "is_hidden": False,
+        "is_current": True,
+        "num_points": sweep.num_steps,
+        "marks": chart.marks_of(place.run_id),
+        "sweep": _told(sweep),
+    }
+
+
+def _told(sweep: Sweep | None) -> messages.SweepOf | None:
+    if sweep is None or not isinstance(sweep.schedule, str):
+        return None
+    start_lr, end_lr, num_steps = sweep.start_lr, sweep.end_lr, sweep.num_steps
+    return {"start_lr": start_lr, "end_lr": end_lr, "num_steps": num_steps, "schedule": sweep.schedule}
+
+
+def _steering(status: str, run: Run[Job]) -> list[messages.Possible]:
+    """List the commands to a run in progress; the browser greys the others out."""
+    if run.stop_requested.is_set() or run.is_deaf:
+        return []
+    return ["stop", "resume" if status == "paused" else "pause"]

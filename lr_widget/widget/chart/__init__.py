@@ -1,6 +1,7 @@
 """The chart: a bqplot figure and the points that go into it."""
 
 from .live import LiveChart
-from .look import MARGIN_PX, Margins
+from .look import MARGIN_PX, PALETTE, LegendEntry, Margins, Marks
+from .points import DrawnRun
 
-__all__ = ["MARGIN_PX", "LiveChart", "Margins"]
+__all__ = ["MARGIN_PX", "PALETTE", "DrawnRun", "LegendEntry", "LiveChart", "Margins", "Marks"]

@@ -1,4 +1,4 @@
-"""The bqplot figure; no other module knows bqplot."""
+"""The bqplot figure; besides it, only `marks.py` knows bqplot."""
 
 from __future__ import annotations
 
@@ -9,73 +9,94 @@ import bqplot
 import numpy as np
 from ipywidgets import Layout
 
-from ...results import thin
-from .. import words
 from . import look
-from .points import MAX_POINTS, Array, band, loss_limits, loss_ticks, lr_ticks
+from .marks import Messages, RateMark, Region, area, dots, label, line, show_label
+from .points import NOTHING
+from .scene import Marker
+from .ticks import tick_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from .look import Marks
+    from .points import Line
+    from .scene import Axis, Scene
 
-    from .points import Curve, Probe
+_KINDS = {True: bqplot.LogScale, False: bqplot.LinearScale}
 
 
 class Chart:
-    """A chart of the loss over the learning rate, with a logarithmic x axis.
+    """A chart of the loss over the learning rate; each axis is logarithmic or linear.
 
-    Args:
-        low, high: bounds of the x axis, positive.
+    An axis of bqplot does not follow when it gets another scale, so there is one for each kind, and the figure gets the
+    one that is needed.
+
+    Attributes:
+        figure: the figure.
+        messages: those that the chart has caused.
     """
 
-    def __init__(self, low: float, high: float) -> None:
-        self._x = bqplot.LogScale(min=low, max=high, allow_padding=False)
-        self._y = bqplot.LinearScale(min=0.0, max=1.0, allow_padding=False)
+    def __init__(self) -> None:
+        self.messages = Messages()
+        self._scales = {(name, is_log): _scale(is_log=is_log) for name in "xy" for is_log in (True, False)}
         self._unit = bqplot.LinearScale(min=0.0, max=1.0, allow_padding=False)
-        self._x_axis = bqplot.Axis(
-            scale=self._x, label="learning rate", tick_format="~e", grid_lines="solid", label_offset="34px"
-        )
-        self._y_axis = bqplot.Axis(
-            scale=self._y,
-            side="left",
-            label="loss",
-            grid_lines="solid",
-            tick_format="~g",
-            visible=False,  # no loss, no ticks
-            label_offset="46px",
-        )
-        # Not among the arguments: bqplot 0.13 has it as a property, 0.12 as a trait that the side does not set.
-        self._y_axis.orientation = "vertical"
-        self._earlier = [
-            self._line(look.EARLIER_COLOR, 1.2, look.EARLIER_OPACITY) for _ in range(look.MAX_EARLIER_RUNS)
-        ]
-        self._repeats = self._area(look.LOSS_COLOR, 0.22, fill="between", y_scale=self._y)
-        self._raw = self._line(look.LOSS_COLOR, 1.2, look.RAW_OPACITY)
-        self._smoothed = self._line(look.LOSS_COLOR, 2.6, 1.0)
-        self._range = self._area(look.SUGGESTION_COLOR, 0.13, fill="bottom", y_scale=self._unit)
-        self._probes_cut = self._dots(look.EARLIER_COLOR, "cross")
-        self._probes_aside = self._dots(look.EARLIER_COLOR, "diamond")
-        self._probes = self._dots(look.PROBE_COLOR, "circle")
-        scales = {"x": self._x, "y": self._unit}
-        self._suggestion = _Marker(scales, "suggested", words.rate, look.SUGGESTION_COLOR, "dashed", label_height=0.95)
-        self._pick = _Marker(scales, "your pick", words.pick, look.PICK_COLOR, "solid", label_height=0.86)
+        self._axes = {place: _axis(place[0], scale) for place, scale in self._scales.items()}
+        self._is_log = {"x": True, "y": False}
+        losses, whole = self._on("y"), self._on("unit")
+        self._good = Region(whole, look.SUGGESTION, look.RANGE_OPACITY, "dotted")
+        self._unstable = Region(whole, look.UNSTABLE, look.UNSTABLE_OPACITY, "dashed")
+        self._unstable_label = label(whole, look.UNSTABLE)
+        self._band = area(losses, look.PALETTE[0], look.BAND_OPACITY, "between")
+        self._earlier = [line(losses, tone, look.EARLIER_WIDTH) for tone in look.PALETTE]
+        self._raw = line(losses, look.RAW, look.RAW_WIDTH)
+        self._smoothed = line(losses, look.PALETTE[0], look.SMOOTHED_WIDTH)
+        self._validation = line(losses, look.VALIDATION, look.EARLIER_WIDTH, marker="circle", marker_size=24)
+        self._cut, self._aside = dots(losses, look.ASIDE, "cross"), dots(losses, look.ASIDE, "diamond")
+        self._compared = dots(losses, look.PROBE, "circle")
+        self._suggestion = RateMark(whole, look.SUGGESTION, "dashed", look.SUGGESTION_HEIGHT)
+        self._pick = RateMark(whole, look.PICK, "solid", look.PICK_HEIGHT)
+        self._lines = [self._band, *self._earlier, self._raw, self._smoothed, self._validation]
+        self._dots = [self._cut, self._aside, self._compared]
         self.figure = self._make_figure()
-        self.show_bounds(low, high)
+        self._places: dict[int, Marks] = {}
+
+    def show(self, scene: Scene) -> None:
+        """Draw a scene, and send the changes alone.
+
+        The axes come before the curves: in the other order, the browser would draw beyond the old limits.
+        """
+        self._show_axes(scene)
+        self._good.show(scene.good, self.messages)
+        self._unstable.show(scene.unstable, self.messages)
+        end = None if scene.unstable is None else Marker(scene.unstable[1], "", "unstable", False, is_left=True)
+        show_label(self._unstable_label, self.messages, end, look.UNSTABLE_HEIGHT)
+        self._show_runs(scene)
+        self._show_probes(scene)
+        self._suggestion.show(scene.suggestion, self.messages)
+        self._pick.show(scene.pick, self.messages)
+
+    def marks_of(self, run_id: int) -> Marks | None:
+        """Return the places of a run's curves among the marks, or None where it is not drawn."""
+        return self._places.get(run_id)
+
+    def close(self) -> None:
+        """Close every widget of the chart, those that are not on the figure at the moment, too."""
+        figure = self.figure
+        scales = (*self._scales.values(), self._unit, figure.scale_x)
+        with ExitStack() as closing:
+            for part in (*figure.marks, *self._axes.values(), *scales, figure.layout, figure):
+                closing.callback(part.close)
 
     def _make_figure(self) -> bqplot.Figure:
         figure = bqplot.Figure(
             marks=[
-                self._range,
-                self._repeats,
-                *self._earlier,
-                self._raw,
-                self._smoothed,
-                self._probes_cut,
-                self._probes_aside,
-                self._probes,
-                *self._suggestion.marks,
-                *self._pick.marks,
+                self._good.area,
+                self._unstable.area,
+                *self._lines,
+                *self._dots,
+                self._unstable_label,
+                *self._suggestion.parts,
+                *self._pick.parts,
             ],
-            axes=[self._x_axis, self._y_axis],
+            axes=[self._axes[place] for place in self._is_log.items()],
             scale_x=bqplot.LinearScale(min=0.0, max=1.0, allow_padding=False),
             scale_y=self._unit,
             fig_margin=dict(look.MARGIN_PX),
@@ -86,153 +107,82 @@ class Chart:
             figure.display_toolbar = False
         return figure
 
-    def show_bounds(self, low: float, high: float) -> None:
-        """Let the x axis go from one positive rate to another."""
-        self.bounds = (low, high)
-        with self._x.hold_sync():
-            self._x.min, self._x.max = low, high
-        self._x_axis.tick_values = lr_ticks(low, high)
+    def _on(self, y: str) -> dict[str, bqplot.Scale]:
+        """Return the scales of now, over the losses or over the whole height."""
+        losses = self._unit if y == "unit" else self._scales["y", self._is_log["y"]]
+        return {"x": self._scales["x", self._is_log["x"]], "y": losses}
 
-    def show_current(
-        self, lrs: Array, raw: Array, smoothed: Array, others: Sequence[Curve] = (), probes: Sequence[Probe] = ()
-    ) -> None:
-        """Draw the current curve and the probes within the axis, with a y axis that suits the other curves, too."""
-        low, high = self.bounds
-        probes = [probe for probe in probes if low <= probe.lr <= high]
-        limits = loss_limits([(raw, smoothed), *(curve[1:] for curve in others)], probes)
-        if limits is not None:  # before the curves: in the other order, the browser would draw beyond the old limits
-            self._show_limits(*limits)
-        self._show_probes(probes, limits or (0.0, 1.0))
-        self._draw(self._raw, lrs, raw)
-        self._draw(self._smoothed, lrs, smoothed)
+    def _show_axes(self, scene: Scene) -> None:
+        for name, shown in (("x", scene.x), ("y", scene.y)):
+            place = (name, self._is_log[name] if shown is None else shown.is_log)
+            if shown is not None:
+                self.messages.set(self._scales[place], min=shown.low, max=shown.high)
+            self._show_ticks(self._axes[place], shown)
+        is_log = {"x": scene.x.is_log, "y": self._is_log["y"] if scene.y is None else scene.y.is_log}
+        if is_log != self._is_log:
+            self._is_log = is_log
+            for mark in self.figure.marks:
+                self.messages.set(mark, scales=self._on("y" if mark in (*self._lines, *self._dots) else "unit"))
+            self.messages.set(self.figure, axes=[self._axes[place] for place in is_log.items()])
 
-    def show_earlier(self, earlier: Sequence[Curve]) -> None:
-        """Draw up to `look.MAX_EARLIER_RUNS` earlier curves, thin."""
-        nothing = (np.array([]), np.array([]), np.array([]))
-        for mark, (lrs, _, smoothed) in zip(
-            self._earlier, [*earlier, *[nothing] * look.MAX_EARLIER_RUNS], strict=False
+    def _show_ticks(self, mark: bqplot.Axis, axis: Axis | None) -> None:
+        """Show the ticks of an axis; without any loss, it has none and is hidden."""
+        if axis is None:
+            self.messages.set(mark, visible=False)
+            return
+        # Before the values, not with them: for values that change, bqplot keeps the labels that it knows by then.
+        self.messages.set(mark, tick_labels=dict(zip(map(tick_key, axis.ticks.values), axis.ticks.labels, strict=True)))
+        self.messages.set(mark, tick_values=axis.ticks.values, label=axis.label, visible=True)
+
+    def _show_runs(self, scene: Scene) -> None:
+        marks = list(self.figure.marks)
+        self._places = {}
+        earlier: list[Line | None] = [*scene.earlier, *[None] * len(self._earlier)]
+        for mark, shown in zip(self._earlier, earlier, strict=False):
+            if shown is None:
+                self.messages.set(mark, x=NOTHING, y=NOTHING)
+                continue
+            style = look.LINE_STYLES[shown.color]
+            self.messages.set(mark, x=shown.x, y=shown.smoothed, colors=_colors(shown), line_style=style)
+            self._places[shown.run_id] = {"raw": None, "smoothed": marks.index(mark), "validation": None}
+        current = scene.current
+        x, raw, smoothed = (NOTHING,) * 3 if current is None else (current.x, current.raw, current.smoothed)
+        colors = self._smoothed.colors if current is None else _colors(current)
+        self.messages.set(self._raw, x=x, y=raw)
+        self.messages.set(self._smoothed, x=x, y=smoothed, colors=colors)
+        self.messages.set(self._validation, x=scene.validation[0], y=scene.validation[1])
+        self.messages.set(self._band, x=scene.band[0], y=scene.band[1], colors=colors * 2, fill_colors=colors * 2)
+        if current is not None:
+            self._places[current.run_id] = {
+                "raw": marks.index(self._raw),
+                "smoothed": marks.index(self._smoothed),
+                "validation": marks.index(self._validation) if scene.validation[0].size else None,
+            }
+
+    def _show_probes(self, scene: Scene) -> None:
+        complete = [probe for probe in scene.probes if probe.is_complete]
+        for mark, probes in (
+            (self._compared, [probe for probe in complete if probe.is_compared]),
+            (self._aside, [probe for probe in complete if not probe.is_compared]),
+            (self._cut, [probe for probe in scene.probes if not probe.is_complete]),
         ):
-            self._draw(mark, lrs, smoothed)
-
-    def show_repeats(self, curves: Sequence[Curve]) -> None:
-        """Shade the area between the lowest and the highest smoothed loss of several sweeps."""
-        x, low_and_high = band([(lrs, smoothed) for lrs, _, smoothed in curves])
-        with self._repeats.hold_sync():
-            self._repeats.x, self._repeats.y = x, low_and_high
-
-    def show_suggestion(self, lr: float | None, low: float | None = None, high: float | None = None) -> None:
-        """Mark the suggested rate and the range around it, or nothing for None."""
-        self._suggestion.move(lr, self.bounds)
-        has_range = lr is not None and low is not None and high is not None
-        with self._range.hold_sync():
-            self._range.x = np.array([low, high], dtype=float) if has_range else np.array([])
-            self._range.y = np.array([1.0, 1.0]) if has_range else np.array([])
-
-    def show_pick(self, lr: float | None) -> None:
-        """Mark the rate that the user picked, or nothing for None."""
-        self._pick.move(lr, self.bounds)
-
-    def close(self) -> None:
-        """Close every widget of the chart."""
-        with ExitStack() as closing:
-            for part in (*self.figure.marks, *self.figure.axes, self._x, self._y, self._unit, self.figure.scale_x):
-                closing.callback(part.close)
-            closing.callback(self.figure.close)
-
-    def _show_limits(self, low: float, high: float) -> None:
-        with self._y.hold_sync():
-            self._y.min, self._y.max = low, high
-        with self._y_axis.hold_sync():
-            self._y_axis.tick_values = loss_ticks(low, high)
-            self._y_axis.visible = True
-
-    def _line(self, color: str, width: float, opacity: float) -> bqplot.Lines:
-        return bqplot.Lines(
-            x=np.array([]),
-            y=np.array([]),
-            scales={"x": self._x, "y": self._y},
-            colors=[color],
-            stroke_width=width,
-            opacities=[opacity],
-            enable_hover=False,
-        )
-
-    def _area(self, color: str, opacity: float, *, fill: str, y_scale: bqplot.Scale) -> bqplot.Lines:
-        return bqplot.Lines(
-            x=np.array([]),
-            y=np.array([]),
-            scales={"x": self._x, "y": y_scale},
-            colors=[color, color],
-            stroke_width=0.0,
-            fill=fill,
-            fill_colors=[color, color],
-            fill_opacities=[opacity, opacity],
-            enable_hover=False,
-        )
-
-    def _dots(self, color: str, marker: str) -> bqplot.Scatter:
-        return bqplot.Scatter(
-            x=np.array([]),
-            y=np.array([]),
-            scales={"x": self._x, "y": self._y},
-            colors=[color],
-            marker=marker,
-            default_size=70,
-            enable_hover=False,
-        )
-
-    def _show_probes(self, probes: Sequence[Probe], limits: tuple[float, float]) -> None:
-        complete = [probe for probe in probes if probe.is_complete]
-        for mark, shown in (
-            (self._probes, [probe for probe in complete if probe.is_compared]),
-            (self._probes_aside, [probe for probe in complete if not probe.is_compared]),
-            (self._probes_cut, [probe for probe in probes if not probe.is_complete]),
-        ):
-            with mark.hold_sync():
-                mark.x = np.array([probe.lr for probe in shown], dtype=float)
-                # A loss beyond the axis stands at its edge.
-                mark.y = np.clip(np.array([probe.loss for probe in shown], dtype=float), *limits)
-
-    @staticmethod
-    def _draw(mark: bqplot.Lines, x: Array, y: Array) -> None:
-        x, y = thin(x, y, MAX_POINTS)
-        with mark.hold_sync():  # x and y in one message: in two, the browser would draw a curve of unequal halves
-            mark.x, mark.y = x, y
+            # A loss beyond the axis stands at its edge.
+            losses = np.clip(np.array([probe.loss for probe in probes], dtype=float), *scene.losses)
+            self.messages.set(mark, x=np.array([probe.lr for probe in probes], dtype=float), y=losses)
 
 
-class _Marker:
-    """A vertical line at a rate, with a label."""
+def _scale(*, is_log: bool) -> bqplot.Scale:
+    return _KINDS[is_log](min=0.1 if is_log else 0.0, max=1.0, allow_padding=False)
 
-    def __init__(
-        self,
-        scales: dict[str, bqplot.Scale],
-        what: str,
-        write: Callable[[float], str],
-        color: str,
-        line_style: str,
-        label_height: float,
-    ) -> None:
-        self._what, self._write = what, write
-        self._label_height = label_height
-        empty = {"x": np.array([]), "y": np.array([])}
-        self._line = bqplot.Lines(
-            **empty, scales=scales, colors=[color], line_style=line_style, stroke_width=2.0, enable_hover=False
-        )
-        self._label = bqplot.Label(
-            **empty, text=[], scales=scales, colors=[color], default_size=12.0, font_weight="bold", enable_hover=False
-        )
-        self.marks = (self._line, self._label)
 
-    def move(self, lr: float | None, bounds: tuple[float, float]) -> None:
-        """Put the marker at a rate, or take it away for None."""
-        x = np.array([] if lr is None else [lr, lr], dtype=float)
-        with self._line.hold_sync():
-            self._line.x, self._line.y = x, np.array([0.0, 1.0][: len(x)])
-        with self._label.hold_sync():
-            self._label.x, self._label.y = x[:1], np.array([self._label_height][: len(x)])
-            self._label.text = [] if lr is None else [f"{self._what} {self._write(lr)}"]
-            if lr is not None:
-                low, high = np.log(bounds)
-                is_right = (np.log(lr) - low) / (high - low) > look.LABEL_ROOM
-                self._label.align = "end" if is_right else "start"
-                self._label.x_offset = -6 if is_right else 6
+def _axis(name: str, scale: bqplot.Scale) -> bqplot.Axis:
+    if name == "x":
+        return bqplot.Axis(scale=scale, label="learning rate", grid_lines="solid", label_offset="34px")
+    axis = bqplot.Axis(scale=scale, side="left", label="loss", grid_lines="solid", visible=False, label_offset="60px")
+    # Not among the arguments: bqplot 0.13 has it as a property, 0.12 as a trait that the side does not set.
+    axis.orientation = "vertical"
+    return axis
+
+
+def _colors(shown: Line) -> list[str]:
+    return [look.PALETTE[shown.color].key]

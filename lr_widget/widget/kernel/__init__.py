@@ -1,6 +1,7 @@
 """The widget's side of the kernel: runs and their threads, the host, the notebook's variables."""
 
-from .hosts import Host, current_host
+from .cells import show_in_cell
+from .hosts import Host, current_host, shell
 from .inbox import Inbox
 from .output import Outputs
 from .run import Run
@@ -18,4 +19,6 @@ __all__ = [
     "Runner",
     "current_host",
     "put",
+    "shell",
+    "show_in_cell",
 ]

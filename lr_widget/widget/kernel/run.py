@@ -99,8 +99,8 @@ class Run(Generic[J]):
         self._times.append(seconds)
 
     def steps_per_second(self) -> float | None:
-        """Speed over the last steps, pauses not counted; None before the second step (the first one warms up)."""
-        if self.count < 2:
+        """Speed over the last steps; None in a pause, and before the second step (the first one warms up)."""
+        if self.count < 2 or self.is_paused:
             return None
         recent = list(self._times)[1:] if self.count <= _SPEED_WINDOW_STEPS else list(self._times)
         return len(recent) / max(sum(recent), 1e-9)

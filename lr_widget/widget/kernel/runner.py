@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
-import time
+from time import perf_counter as clock
 from typing import TYPE_CHECKING, Generic
 
 import torch
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from .inbox import Inbox
 
-MAX_UPDATES_PER_SECOND = 15.0
-_SHOW_SHARE = 20.0  # showing takes at most 1/20 of the time: a long curve is shown less often
+MAX_MESSAGES_PER_SECOND = 15.0
+_SHOW_SHARE = 40.0  # showing takes at most 1/40 of the time: a long curve is shown less often
 _SHUTDOWN_SECONDS = 10.0
 
 
@@ -33,7 +33,9 @@ class Runner(Generic[J]):
     Args:
         lock: held by the owner while it writes, and here while `done` is called: whoever sees the end of a run can
             start the next one.
-        show: called with the current run at most `MAX_UPDATES_PER_SECOND` times a second, in the thread that trains.
+        show: called with the current run in the thread that trains; returns the number of messages to the browser
+            that it caused, of which there are `MAX_MESSAGES_PER_SECOND` at most. Those at the start of a run and of a
+            pause, and at their ends, come at once.
         done: called once at a run's end, when everything is restored, in the same thread.
         inbox: the messages that wait while a run blocks the kernel; None for none.
     """
@@ -41,7 +43,7 @@ class Runner(Generic[J]):
     def __init__(
         self,
         lock: threading.RLock,
-        show: Callable[[Run[J]], None],
+        show: Callable[[Run[J]], int],
         done: Callable[[Run[J]], None],
         inbox: Inbox | None = None,
     ) -> None:
@@ -177,17 +179,16 @@ class Runner(Generic[J]):
         next_show = 0.0
         self._show_whole(run)
         while not run.stop_requested.is_set():
-            begin = time.perf_counter()
+            begin = clock()
             try:
                 step = next(run.steps)
             except StopIteration as end:
                 return str(end.value)
-            now = time.perf_counter()
+            now = clock()
             run.add(step, now - begin)
             if now >= next_show:
-                self._show_whole(run)
-                cost = time.perf_counter() - now
-                next_show = now + max(1.0 / MAX_UPDATES_PER_SECOND, _SHOW_SHARE * cost)
+                num_messages = max(self._show_whole(run), 1)
+                next_show = now + max(num_messages / MAX_MESSAGES_PER_SECOND, _SHOW_SHARE * (clock() - now))
             run.hear()
             while run.is_paused:
                 self._show_whole(run)
@@ -195,9 +196,9 @@ class Runner(Generic[J]):
                 self._show_whole(run)
         return "stopped"
 
-    def _show_whole(self, run: Run[J]) -> None:
+    def _show_whole(self, run: Run[J]) -> int:
         with uninterrupted():
-            self._show(run)
+            return self._show(run)
 
     def _finish(self, run: Run[J]) -> None:
         with uninterrupted():

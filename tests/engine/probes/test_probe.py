@@ -311,7 +311,7 @@ def test_each_group_has_its_probes_with_the_rates_found_before_held():
     expected = [(run.lr, 2e-4) for run in steep.runs for _ in run.loss]
     expected += [(steep.suggestion.lr, run.lr) for run in flat.runs for _ in run.loss]
     assert list(zip(applied[::2], applied[1::2], strict=True)) == expected
-    assert repr(flat).startswith("<Evidence: 6 trainings from lr 1.0e-01 on, 48 steps in all, param group 1, ")
+    assert repr(flat).startswith("<Evidence: 6 trainings from lr 0.1 on, 48 steps in all, param group 1, ")
 
 
 def test_a_group_by_its_index_has_its_probes_alone():

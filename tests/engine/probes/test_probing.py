@@ -15,6 +15,7 @@ from lr_widget import probe
 from lr_widget.engine.probes import Probing, make_probe_plan
 from lr_widget.horizon import TRAIN_SCHEDULES, Horizon
 from lr_widget.results import Evidence
+from lr_widget.schedule import rate_text
 from lr_widget.suggest.horizon import shift
 
 from .helpers import bowl_options, ends, scripted
@@ -175,9 +176,9 @@ def test_data_that_end_in_a_longer_training_leave_the_first_round() -> None:
     assert evidence.compared == evidence.runs[:5]
     assert evidence.suggestion.lr == 0.1
     assert evidence.suggestion.reason == (
-        "In 6 short trainings (40 steps in all), the rate 1.0e-01, where they began, ended with the lowest loss after 8 "
-        "steps at a constant rate, 1; the suggestion holds for about 8 steps at a constant rate; give train_steps for a "
-        "longer training."
+        "In 6 short trainings (40 steps in all), the rate 0.1, where they began, ended with the lowest loss after 8 "
+        "steps at a constant rate, 1; the suggestion holds for about 8 steps at a constant rate; for a longer training, "
+        "say its length."
     )
 
 
@@ -212,7 +213,7 @@ def test_where_all_longer_trainings_explode_the_rate_is_well_below_theirs(explod
     found = evidence.suggest(train_steps=8)
     assert [found.lr, found.low, found.high] == pytest.approx([limit] * 3)
     assert found.reason.endswith(
-        f"; that would be 1.0e-01, so it is kept at {limit:.1e}, half a decade below those that failed for longer."
+        f"; that would be 0.1, so it is kept at {rate_text(limit)}, half a decade below those that failed for longer."
     )
     assert (evidence.best, evidence.compared) == (evidence.runs[0], evidence.runs[:5])
 
@@ -229,7 +230,7 @@ def test_a_longer_training_that_gets_to_its_end_below_those_that_explode_decides
     assert evidence.best is evidence.runs[7]
     assert evidence.suggestion.high < evidence.runs[6].lr
     assert (
-        f"; at {evidence.runs[5].lr:.1e}, where those of 32 steps began, it was not finite; "
+        f"; at {rate_text(evidence.runs[5].lr)}, where those of 32 steps began, it was not finite; "
         in evidence.suggestion.reason
     )
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from types import SimpleNamespace
 from typing import Any
+
+from lr_widget.widget.browser import Talk
+from lr_widget.widget.choice import Advice
+from lr_widget.widget.runs import Runs
 
 from ..helpers import in_another_thread
 
@@ -36,6 +42,41 @@ class Cells:
             self.waiting.pop(0)
 
 
+class FakeScreen:
+    """A screen that only writes down the calls of commands; its talk and its runs are real."""
+
+    def __init__(self, do: Callable[..., None]) -> None:
+        self._do = do
+        self.talk = Talk(lambda: self.notes.append(self.talk.note))
+        self.notes: list[Any] = []
+        self.runs = Runs()
+        self.offered = {"Wait": Advice("Wait", {"num_steps": 300})}
+        self.answers = SimpleNamespace(find_advice=self._find)
+
+    def _find(self, label: object) -> Advice:
+        if not isinstance(label, str) or label not in self.offered:
+            raise ValueError("this advice is not offered any more")
+        return self.offered[label]
+
+    def change_runs(self, change: Callable[[Any], object]) -> None:
+        """Change the runs, and take down which are left."""
+        change(SimpleNamespace(runs=self.runs, remove=self.runs.remove))
+        self._do("runs", *((run.run_id, run.name, run.is_hidden) for run in self.runs.entries))
+
+    def zoom(self, window: tuple[float, float, float, float] | None) -> None:
+        """Take a window down."""
+        self._do("zoom", window)
+
+    def table(self) -> str:
+        """Take the wish for a table down."""
+        self._do("csv")
+        return "run,step"
+
+    def send_pictures(self) -> None:
+        """Take the wish for pictures down."""
+        self._do("draw")
+
+
 class Target:
     """A widget that only writes down the calls of commands."""
 
@@ -44,12 +85,18 @@ class Target:
         self.cells_thread = Cells()
         self.is_open = True
         self.done: list[Any] = []
-        self.said: list[tuple[str, str]] = []
         self.sent: list[Any] = []
+        self.screen = FakeScreen(self._do)
+        self.variable = "lr"
         self.num_steps = 100
         self.selected_lr: float | None = None
         self.error: Exception | None = None
         self.is_locked = False
+
+    @property
+    def said(self) -> list[tuple[str, str]]:
+        """What was said, one after the other."""
+        return [(note["kind"], note["text"]) for note in self.screen.notes]
 
     def _do(self, *deed: Any) -> None:
         answer: list[bool] = []
@@ -71,9 +118,9 @@ class Target:
         """Take Stop, Pause or Resume down."""
         self._do(action, run_id)
 
-    def copy_to_notebook(self) -> float:
+    def copy_to_notebook(self, *, overwrite: bool = False) -> float:
         """Take Copy down."""
-        self._do("copy")
+        self._do("overwrite" if overwrite else "copy")
         return 0.1
 
     def apply(self) -> float:
@@ -81,13 +128,9 @@ class Target:
         self._do("apply")
         return 0.1
 
-    def draw(self) -> None:
-        """Take the wish for pictures down."""
-        self._do("draw")
-
-    def say(self, kind: str, text: str) -> None:
-        """Take a sentence down."""
-        self.said.append((kind, text))
+    def hold_trait_notifications(self) -> AbstractContextManager[None]:
+        """Hold nothing: there are no observers."""
+        return nullcontext()
 
     def send(self, content: Any) -> None:
         """Take a message down."""

@@ -10,13 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lr_widget.widget.browser.messages import COMMANDS, SETTINGS, Command, CommandName, parse, read_value
+from lr_widget.widget.browser.messages import (
+    COMMANDS,
+    OF_A_RUN,
+    SETTINGS,
+    Command,
+    CommandName,
+    parse,
+    read_value,
+    read_window,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3),
     max_leaves=8,
 )
+TEXTS = ("variable", "rule", "train_schedule", "loss_scale", "suggest_from")
 COUNTS = ("num_steps", "repeats", "max_probe_steps", "train_steps")
 
 
@@ -28,6 +38,9 @@ COUNTS = ("num_steps", "repeats", "max_probe_steps", "train_steps")
         ({"command": "set", "name": "rule", "value": "auto"}, Command("set", None, "rule", "auto")),
         ({"command": "set", "name": "selected_lr", "value": None}, Command("set", None, "selected_lr", None)),
         ({"command": "apply", "unknown": [1]}, Command("apply")),
+        ({"command": "rename", "run_id": -3, "value": "a"}, Command("rename", -3, value="a")),
+        ({"command": "follow", "value": "Wait"}, Command("follow", value="Wait")),
+        ({"command": "zoom", "value": [1, 2, 3, 4]}, Command("zoom", value=[1, 2, 3, 4])),
     ],
 )
 def test_a_message_becomes_a_command(content: dict[str, Any], command: Command) -> None:
@@ -72,11 +85,13 @@ def test_any_message_is_a_command_or_a_value_error(content: Any) -> None:
     assert command.command in get_args(CommandName)
     assert command.command != "set" or command.name in SETTINGS
     assert command.run_id is None or type(command.run_id) is int
+    assert command.run_id is not None or command.command not in OF_A_RUN
 
 
 def test_commands_either_touch_the_model_or_steer_or_do_neither() -> None:
-    """Three wait for the cell, three go to the run in progress, and two only set or read."""
-    assert [name for name in get_args(CommandName) if Command(name).touches_model] == ["start", "probe", "apply"]
+    """Four wait for the cell, as an advice may run, three go to the run in progress, and the others set or read."""
+    touching = [name for name in get_args(CommandName) if Command(name).touches_model]
+    assert touching == ["start", "probe", "apply", "follow"]
     assert [name for name in get_args(CommandName) if Command(name).steers] == ["stop", "pause", "resume"]
 
 
@@ -119,6 +134,11 @@ def test_commands_either_touch_the_model_or_steer_or_do_neither() -> None:
         ("selected_lr", "", None),
         ("selected_lr", "  ", None),
         ("selected_lr", None, None),
+        ("loss_min", "", None),
+        ("loss_max", "5", 5.0),
+        ("loss_max", "-2,5", -2.5),
+        ("loss_scale", " log ", "log"),
+        ("suggest_from", "val_loss", "val_loss"),
         ("variable", " rate ", "rate"),
         ("variable", "", ""),  # for the trait to refuse
         ("rule", "steepest", "steepest"),
@@ -150,6 +170,7 @@ def test_a_typed_text_becomes_the_value_of_its_setting(name: str, value: Any, ex
         ("end_lr", "0.5.1", "end_lr must be a number, got '0.5.1'; type one like 3e-4"),
         ("smoothing", "much", "smoothing must be a number, got 'much'; type one like 0.9"),
         ("selected_lr", "best", "selected_lr must be a number, got 'best'; type one like 3e-4"),
+        ("loss_max", "high", "loss_max must be a number, got 'high'; type one like 5"),
     ],
 )
 def test_a_text_that_is_no_such_number_is_refused_with_an_example(name: str, value: str, message: str) -> None:
@@ -166,7 +187,7 @@ def test_any_value_is_read_or_a_value_error(name: str, value: Any) -> None:
         read = read_value(name, value)
     except ValueError:
         return
-    if isinstance(value, str) and name not in ("variable", "rule", "train_schedule") and read is not None:
+    if isinstance(value, str) and name not in TEXTS and read is not None:
         assert type(read) is (int if name in COUNTS else float)
         assert not math.isnan(read)
 
@@ -186,3 +207,22 @@ def test_a_name_nested_too_deep_for_its_text_is_refused_like_any_other() -> None
         name = [name]
     with pytest.raises(ValueError, match="one of type list is no setting of this widget"):
         parse({"command": "set", "name": name})
+
+
+def test_a_window_is_read_as_floats() -> None:
+    """None is the whole chart; JSON makes integers of whole floats, and a tuple is as good as a list."""
+    assert read_window(None) is None
+    read = read_window([1, 10, 0.5, -2])
+    assert read == (1.0, 10.0, 0.5, -2.0)
+    assert read is not None
+    assert {type(limit) for limit in read} == {float}
+
+
+@given(JSON | st.lists(JSON, min_size=4, max_size=4))
+def test_any_window_is_read_or_refused(value: Any) -> None:
+    """No JSON raises another exception, and no limit is infinite or NaN."""
+    try:
+        read = read_window(value)
+    except (ValueError, TypeError):
+        return
+    assert read is None or (len(read) == 4 and all(map(math.isfinite, read)))

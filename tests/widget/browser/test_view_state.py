@@ -1,27 +1,29 @@
-"""The view: everything that the browser shows beyond the settings, made of plain values."""
+"""What the browser shows beyond settings, curves and answer, made of plain values."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from lr_widget import StepRecord, Suggestion
+from lr_widget import LRRecords, StepRecord
 from lr_widget.horizon import Horizon
 from lr_widget.schedule import Sweep
-from lr_widget.widget.browser import make_view
+from lr_widget.widget.browser import Talk, make_chart_state, make_progress, make_view
+from lr_widget.widget.chart import LiveChart
+from lr_widget.widget.jobs import Place
 from lr_widget.widget.kernel import Run, hosts
-from lr_widget.widget.selection import Selection
+from lr_widget.widget.results import Results
 
-SUGGESTED = Suggestion(3.2e-3, "auto", "Steepest fall.", low=1.1e-3, high=6e-3, confidence="high")
-NONE = Suggestion(None, "steepest", "No fall.")
+SWEEP = Sweep(1e-7, 10.0, 100)
+FALLING = LRRecords([1e-3, 1e-2, 1e-1], [3.0, 2.0, 1.0], start_lr=1e-4, end_lr=1e-1, num_steps=3)
 
 
 class FourSteps:
     """A job of four steps that takes none."""
 
-    waiting = "Wait for the end."
     num_steps = 4
 
     def steps(self) -> Generator[StepRecord, None, str]:
@@ -43,89 +45,93 @@ def run_of(*seconds: float, is_blocking: bool = False) -> Run[Any]:
     return run
 
 
+def talk() -> Talk:
+    """A talk of a widget that has nothing to say yet."""
+    return Talk(lambda: None)
+
+
 def view(**changes: Any) -> dict[str, Any]:
     """The view of a widget before its first run, but for the changes."""
     state: dict[str, Any] = {
         "status": "idle",
-        "sweep": Sweep(1e-7, 10.0, 100),
-        "repeats": 2,
-        "plan": "Up to 300 steps.",
         "run": None,
         "shown_run": None,
-        "selection": Selection(),
-        "note": {"kind": "info", "text": "Ready."},
+        "possible": ["start", "set", "pick"],
+        "chart": SimpleNamespace(is_zoomed=False),
+        "has_curves": False,
+        "talk": talk(),
         "failure": None,
-        "code": "",
-        "bounds": (1e-7, 10.0),
-        "margins": {"top": 1, "bottom": 2, "left": 3, "right": 4},
     }
     return dict(make_view(**{**state, **changes}))
 
 
+@pytest.fixture
+def chart() -> Iterator[LiveChart]:
+    """An empty chart."""
+    chart = LiveChart(SWEEP, 0.0)
+    yield chart
+    chart.close()
+
+
+@pytest.fixture
+def results() -> Results:
+    """The results of a widget before its first run."""
+    owner = SimpleNamespace(horizon=Horizon(), rule="auto", suggestion=None, selected_lr=None, records=None)
+    return Results(owner, Horizon())
+
+
+# --- progress --------------------------------------------------------------------------------------------------------
+
+
+def test_the_bar_is_empty_before_the_first_run() -> None:
+    """It has the length of the test that is set."""
+    assert make_progress(None, 200) == {"step": 0, "total": 200, "text": ""}
+
+
+def test_a_run_in_progress_shows_its_place_and_its_speed() -> None:
+    """Two steps a second after the first one: the two that are left take a second."""
+    text = "step 2 / 4 · lr 2e-3 · loss 2 · 2.0 steps/s · 1 s left"
+    assert make_progress(run_of(5.0, 0.5), 200) == {"step": 2, "total": 4, "text": text}
+
+
+def test_a_pause_has_no_speed_and_no_time_left() -> None:
+    """The clock stands."""
+    run = run_of(5.0, 0.5)
+    run.may_go_on.clear()
+    assert make_progress(run, 200) == {"step": 2, "total": 4, "text": "step 2 / 4 · lr 2e-3 · loss 2"}
+
+
+@pytest.mark.parametrize("reason", ["completed", "diverged", "non_finite", "exhausted"])
+def test_the_bar_of_a_run_that_has_ended_is_full(reason: str) -> None:
+    """It has no speed any more."""
+    run = run_of(5.0, 0.5)
+    run.stop_reason = reason
+    assert make_progress(run, 200) == {"step": 2, "total": 2, "text": "step 2 / 4 · lr 2e-3 · loss 2"}
+
+
+# --- view ------------------------------------------------------------------------------------------------------------
+
+
 def test_the_view_before_the_first_run() -> None:
-    """The bar is empty, a sentence announces the run, and only Run and the settings make sense."""
+    """Only Run, the settings and the chart make sense."""
     assert view() == {
         "run_id": 0,
         "is_blocking": False,
         "deaf": "",
-        "can": ["start", "set"],
+        "can": ["start", "set", "pick", "zoom"],
         "note": {"kind": "info", "text": "Ready."},
-        "progress": {"step": 0, "total": 200, "text": ""},
-        "suggestion": {
-            "lr": "",
-            "range": "",
-            "reason": "Run trains 2 times for 100 steps while the rate grows from 1e-07 to 10, "
-            "then puts the model back as it was and suggests a rate.",
-        },
-        "plan": "Up to 300 steps.",
-        "rules": [],
-        "selected": "",
-        "is_picked": False,
+        "refused": "",
+        "question": None,
         "failure": None,
-        "code": "",
-        "bounds": (1e-7, 10.0),
-        "margins": {"top": 1, "bottom": 2, "left": 3, "right": 4},
     }
 
 
-def test_a_suggestion_is_shown_with_its_range_and_its_rivals() -> None:
-    """A rule without a rate says none, and the rate can be probed, copied and applied."""
-    shown = view(status="finished", selection=Selection({"auto": SUGGESTED, "steepest": NONE}), code="lr = 3.2e-03")
-    assert shown["suggestion"] == {
-        "lr": "3.2e-03",
-        "range": "1.1e-03 … 6.0e-03, high confidence",
-        "reason": "Steepest fall.",
-    }
-    assert shown["rules"] == [
-        {"name": "auto", "lr": "3.2e-03", "reason": "Steepest fall."},
-        {"name": "steepest", "lr": "none", "reason": "No fall."},
-    ]
-    assert (shown["selected"], shown["is_picked"], shown["code"]) == ("3.2e-03", False, "lr = 3.2e-03")
-    assert shown["can"] == ["start", "set", "probe", "copy", "apply", "code"]
-
-
-def test_a_rule_without_a_rate_shows_its_reason() -> None:
-    """Nothing is selected, so there is nothing to copy or apply; where the curve has a rate, probes can go around it."""
-    shown = view(selection=Selection({"auto": SUGGESTED, "steepest": NONE}, rule="steepest"))
-    assert shown["suggestion"] == {"lr": "", "range": "", "reason": "No fall."}
-    assert (shown["selected"], shown["can"]) == ("", ["start", "set"])
-    shown = view(selection=Selection({"auto": NONE}, near={"auto": 3.2e-3}))
-    assert (shown["selected"], shown["can"]) == ("", ["start", "set", "probe"])
-
-
-def test_the_training_that_the_rate_is_for_is_announced_before_the_first_run() -> None:
-    """Once its length is known."""
-    shown = view(selection=Selection(horizon=Horizon(5000, "cosine")))["suggestion"]["reason"]
-    assert shown.endswith(" suggests a rate for a training of 5,000 steps with a cosine schedule.")
-    assert view(selection=Selection(horizon=Horizon(None, "cosine")))["suggestion"]["reason"].endswith("a rate.")
-
-
-def test_a_pick_is_selected_and_can_be_cleared() -> None:
-    """The suggestion is shown beside it."""
-    shown = view(selection=Selection({"auto": SUGGESTED}, pick=0.02))
-    assert (shown["selected"], shown["is_picked"]) == ("2.0e-02", True)
-    assert shown["suggestion"]["lr"] == "3.2e-03"
-    assert shown["can"] == ["start", "set", "probe", "copy", "apply", "code", "clear"]
+@pytest.mark.parametrize("has_curves", [True, False])
+@pytest.mark.parametrize("is_zoomed", [True, False])
+def test_a_table_needs_curves_and_a_reset_needs_a_zoom(has_curves: bool, is_zoomed: bool) -> None:
+    """Each is offered where it would change something."""
+    shown = view(has_curves=has_curves, chart=SimpleNamespace(is_zoomed=is_zoomed))["can"]
+    assert ("csv" in shown, "reset_zoom" in shown) == (has_curves, is_zoomed)
 
 
 @pytest.mark.parametrize(
@@ -138,30 +144,19 @@ def test_a_pick_is_selected_and_can_be_cleared() -> None:
     ],
 )
 def test_a_run_in_progress_can_be_steered(status: str, is_blocking: bool, can: list[str]) -> None:
-    """Nothing else makes sense until its end, and after Stop not even that."""
+    """Besides a look at the chart, nothing else makes sense until its end, and after Stop not even that."""
     run = run_of(is_blocking=is_blocking)
-    shown = view(status=status, run=run, shown_run=run, selection=Selection({"auto": SUGGESTED}, pick=0.02))
-    assert (shown["can"], shown["is_blocking"], shown["run_id"]) == (can, is_blocking, 7)
+    shown = view(status=status, run=run, shown_run=run)
+    assert (shown["can"], shown["is_blocking"], shown["run_id"]) == ([*can, "zoom"], is_blocking, 7)
     run.stop_requested.set()
-    assert view(status=status, run=run, shown_run=run)["can"] == []
+    assert view(status=status, run=run, shown_run=run)["can"] == ["zoom"]
 
 
-def test_a_run_in_progress_shows_its_place_and_its_speed() -> None:
-    """Two steps a second after the first one: the two that are left take a second."""
-    run = run_of(5.0, 0.5)
-    shown = view(status="running", run=run, shown_run=run, selection=Selection({"auto": SUGGESTED}))
-    text = "step 2 / 4 · lr 2.0e-03 · loss 2 · 2.0 steps/s · 1 s left"
-    assert shown["progress"] == {"step": 2, "total": 4, "text": text}
-    assert shown["suggestion"] == {"lr": "", "range": "", "reason": "Wait for the end."}
-
-
-def test_a_run_that_has_ended_is_still_shown() -> None:
-    """Its bar is full and has no speed, and its id stays for clicks that come late."""
+def test_the_id_of_a_run_that_has_ended_stays() -> None:
+    """For clicks that come late."""
     run = run_of(5.0, 0.5)
     run.stop_reason = "diverged"
-    shown = view(status="finished", shown_run=run, selection=Selection({"auto": SUGGESTED}))
-    assert shown["progress"] == {"step": 2, "total": 2, "text": "step 2 / 4 · lr 2.0e-03 · loss 2"}
-    assert (shown["run_id"], shown["suggestion"]["lr"]) == (7, "3.2e-03")
+    assert view(status="finished", shown_run=run)["run_id"] == 7
 
 
 @pytest.mark.parametrize("host", hosts.HOSTS.values(), ids=lambda host: host.name)
@@ -169,16 +164,86 @@ def test_a_deaf_run_has_no_buttons_and_says_what_to_press(monkeypatch: pytest.Mo
     """In the words of the host; a run that hears says nothing."""
     monkeypatch.setattr(hosts, "_name", lambda: host.name)
     run = run_of(1.0, is_blocking=True)
-    assert (view(run=run, shown_run=run, status="running")["deaf"]) == ""
+    assert view(run=run, shown_run=run, status="running")["deaf"] == ""
     run.is_deaf = True
-    deaf = view(run=run, shown_run=run, status="running")
+    deaf = view(run=run, shown_run=run, status="running", has_curves=True, chart=SimpleNamespace(is_zoomed=True))
     assert deaf["deaf"] == f"This run hears no click. {host.interrupt} ends it and keeps the curve."
     assert deaf["can"] == []
 
 
-def test_a_suggestion_of_an_earlier_run_says_so() -> None:
-    """After a run that failed, it is still on the screen."""
-    selection = Selection({"auto": SUGGESTED}, earlier={"auto"})
-    assert (
-        view(selection=selection)["suggestion"]["reason"] == "This is the suggestion of an earlier run. Steepest fall."
-    )
+def test_the_view_has_what_was_said_and_asked() -> None:
+    """A refused entry is named, so that its field can say so."""
+    said = talk()
+    said.refuse("num_steps", "No.")
+    said.ask("Really?", "Yes")
+    failure = {"title": "a", "where": "b", "hint": "c", "traceback": "d"}
+    shown = view(talk=said, failure=failure)
+    assert shown["note"] == {"kind": "warning", "text": "No."}
+    assert (shown["refused"], shown["failure"]) == ("num_steps", failure)
+    assert shown["question"] == {"text": "Really?", "yes": "Yes"}
+
+
+# --- chart -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_chart_is_described(chart: LiveChart, results: Results) -> None:
+    """No run, and nothing to explain."""
+    state = make_chart_state(chart, results, SWEEP)
+    assert (state["runs"], state["legend"], state["is_zoomed"], state["has_validation"]) == ([], [], False, False)
+    assert set(state["margins"]) == {"top", "bottom", "left", "right"}
+    assert state["text"] == "Loss over the learning rate, from 1e-7 to 10. No run yet."
+
+
+def test_kept_runs_are_listed_with_all_that_tells_a_step(chart: LiveChart, results: Results) -> None:
+    """Records that do not name their sweep tell no step, and a hidden run has no marks."""
+    results.runs.add(LRRecords([1e-3, 1e-2], [2.0, 1.0]), {}, "plain")
+    results.runs.add(FALLING, {}, "full", run_id=7)
+    results.runs.add(FALLING, {}, "hidden", run_id=8)
+    results.runs.hide(8)
+    results.rates = {-1: "none", 7: "0.01", 8: "0.01"}
+    results.current = 7
+    chart.show_runs(*results.drawn())
+    plain, full, hidden = make_chart_state(chart, results, SWEEP)["runs"]
+    assert {name: full[name] for name in ("run_id", "name", "color", "lr", "num_points")} == {
+        "run_id": 7,
+        "name": "full",
+        "color": 1,
+        "lr": "0.01",
+        "num_points": 3,
+    }
+    assert full["sweep"] == {"start_lr": 1e-4, "end_lr": 1e-1, "num_steps": 3, "schedule": "exponential"}
+    assert (plain["run_id"], plain["num_points"], plain["sweep"], plain["lr"]) == (-1, 2, None, "none")
+    assert [run["is_current"] for run in (plain, full, hidden)] == [False, True, False]
+    assert [run["is_hidden"] for run in (plain, full, hidden)] == [False, False, True]
+    assert hidden["marks"] is None
+    for run, losses in ((plain, [2.0, 1.0]), (full, [3.0, 2.0, 1.0])):
+        assert run["marks"] is not None
+        assert chart.figure.marks[run["marks"]["smoothed"]].y.tolist() == losses
+    assert full["marks"] is not None
+    assert chart.figure.marks[full["marks"]["raw"]].y.tolist() == [3.0, 2.0, 1.0]
+
+
+def test_the_curve_that_grows_is_the_current_run(chart: LiveChart, results: Results) -> None:
+    """It is no kept run yet; the text has no number that would change at each step."""
+    results.runs.add(FALLING, {}, "first", run_id=7)
+    results.rates = {7: "0.01"}
+    results.growing = Place(8, 3)
+    sweep = Sweep(1e-5, 1.0, 50, "linear")
+    chart.begin(8, sweep, 3, [])
+    chart.grow([[StepRecord(1, 1e-3, 2.0, (1e-3,))]])
+    state = make_chart_state(chart, results, sweep)
+    first, growing = state["runs"]
+    assert (first["is_current"], growing["is_current"]) == (False, True)
+    assert (growing["run_id"], growing["name"], growing["color"], growing["lr"]) == (8, "this run", 3, "")
+    assert growing["sweep"] == {"start_lr": 1e-5, "end_lr": 1.0, "num_steps": 50, "schedule": "linear"}
+    assert growing["marks"] is not None
+    chart.grow([[StepRecord(step, 1e-3 * step, 2.0, (1e-3,)) for step in (1, 2)]])
+    assert make_chart_state(chart, results, sweep) == state
+
+
+def test_a_schedule_that_is_a_function_tells_no_step(chart: LiveChart, results: Results) -> None:
+    """The browser knows two formulas."""
+    results.growing = Place(8, 0)
+    sweep = Sweep(1e-5, 1.0, 50, lambda step: 1e-5 * step)
+    chart.begin(8, sweep, 0, [])
+    assert make_chart_state(chart, results, sweep)["runs"][0]["sweep"] is None

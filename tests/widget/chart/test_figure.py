@@ -1,4 +1,4 @@
-"""The chart: its axes, curves, bands, dots and markers."""
+"""The figure: axes of both kinds, and the marks of a scene."""
 
 from __future__ import annotations
 
@@ -6,35 +6,42 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bqplot import LinearScale, LogScale
+from ipywidgets import Widget
 
+from lr_widget.widget.chart import look
 from lr_widget.widget.chart.figure import Chart
-from lr_widget.widget.chart.look import MAX_EARLIER_RUNS
-from lr_widget.widget.chart.points import Probe
+from lr_widget.widget.chart.points import Line, Probe
+from lr_widget.widget.chart.scene import Scene, loss_axis, rate_axis
+from lr_widget.widget.chart.ticks import tick_key
 
 from ..helpers import Make, Training, click, note
-from ..marks import band, dots, earlier_curves, label, smoothed_curve, vertical_lines
+from ..marks import area, bounds, dots, earlier_curves, label, limits, points, raw_curve, smoothed_curve
 
-LRS = np.array([1e-4, 1e-3, 1e-2, 1e-1])
-LOSSES = np.array([3.0, 2.0, 1.0, 1000.0])
-BOTTOM, TOP = 0.808, 4.392  # their limits: 1 … 3 + 60 %, which is 4.2, and 6 % of 3.2 on both sides
-
-
-def limits(chart: Chart) -> tuple[float, float]:
-    """The ends of the loss axis."""
-    scale = smoothed_curve(chart).scales["y"]
-    return scale.min, scale.max
+LRS = np.array([1e-3, 1e-2, 1e-1])
+LOSSES = np.array([3.0, 2.0, 1.0])
 
 
-def points(mark: Any) -> list[tuple[float, float]]:
-    """The points of a mark."""
-    return list(zip(np.asarray(mark.x).tolist(), np.asarray(mark.y).tolist(), strict=True))
+def scene(**changes: Any) -> Scene:
+    """A curve from 1e-4 to 1, but for the changes."""
+    plain = Scene(
+        rate_axis(1e-4, 1.0, is_log=True),
+        loss_axis(0.8, 4.4, is_log=False),
+        current=Line(1, 0, LRS, LOSSES, LOSSES + 0.5),
+    )
+    return plain._replace(**changes)
+
+
+def ticks(axis: Any) -> dict[float, str]:
+    """The labels that the browser finds for the values of an axis."""
+    return {value: axis.tick_labels[tick_key(value)] for value in np.asarray(axis.tick_values)}
 
 
 @pytest.fixture
 def chart() -> Chart:
-    """A chart from 1e-4 to 1 with one curve whose tail explodes."""
-    chart = Chart(1e-4, 1.0)
-    chart.show_current(LRS, LOSSES, LOSSES)
+    """A chart with one curve."""
+    chart = Chart()
+    chart.show(scene())
     return chart
 
 
@@ -58,10 +65,11 @@ def test_probes_around_a_pick_need_no_test_before(make_widget: Make) -> None:
     evidence = widget.probe()
     assert (widget.rule, widget.records) == ("probe", None)
     ended = [run.lr for run in evidence.runs if run.is_complete]
-    assert sorted(np.asarray(dots(widget)["circle"].x)) == pytest.approx(sorted(ended))
-    low, high = (getattr(dots(widget)["circle"].scales["y"], name) for name in ("min", "max"))
-    assert all(low <= loss <= high for loss in np.asarray(dots(widget)["circle"].y))
-    assert sorted(np.asarray(dots(widget)["circle"].y)) == pytest.approx(
+    circles = dots(widget)["circle"]
+    assert sorted(np.asarray(circles.x)) == pytest.approx(sorted(ended))
+    low, high = limits(widget)
+    assert all(low <= loss <= high for loss in np.asarray(circles.y))
+    assert sorted(np.asarray(circles.y)) == pytest.approx(
         sorted(run.end_loss for run in evidence.runs if run.is_complete)
     )
     widget.rule = "auto"
@@ -81,169 +89,132 @@ def test_probes_beyond_the_axis_do_not_stretch_it(make_widget: Make) -> None:
 
 
 def test_without_a_loss_the_loss_axis_is_hidden() -> None:
-    """It has no ticks to show, and goes from 0 to 1 until there is a finite loss."""
-    chart = Chart(1e-4, 1.0)
-    nothing, lost = np.array([]), np.array([np.nan])
-    for losses in (nothing, lost):
-        chart.show_current(LRS[: losses.size], losses, losses)
-        assert (limits(chart), chart.figure.axes[1].visible) == ((0.0, 1.0), False)
-    chart.show_current(LRS, LOSSES, LOSSES)
+    """It has no ticks to show, on either kind of axis."""
+    chart = Chart()
+    chart.show(scene(y=None, current=None))
+    assert not chart.figure.axes[1].visible
+    chart.show(scene(y=loss_axis(0.1, 10.0, is_log=True)))
     assert chart.figure.axes[1].visible
+    chart.show(scene(y=None, current=None))
+    assert not chart.figure.axes[1].visible
+    assert smoothed_curve(chart).scales["y"].min > 0  # it stays logarithmic, which has no zero
 
 
-def test_an_exploding_tail_does_not_flatten_the_curve(chart: Chart) -> None:
-    """The loss of 1000 leaves the picture at its top, and the ticks are round losses within the limits."""
-    assert limits(chart) == pytest.approx((BOTTOM, TOP))
-    assert points(smoothed_curve(chart)) == list(zip(LRS, LOSSES, strict=True))
-    assert np.asarray(chart.figure.axes[1].tick_values).tolist() == [1.0, 2.0, 3.0, 4.0]
+def test_axes_end_where_the_scene_says(chart: Chart) -> None:
+    """The labels of the ticks stand under the keys that the browser looks for."""
+    assert (bounds(chart), limits(chart)) == ((1e-4, 1.0), (0.8, 4.4))
+    x, y = chart.figure.axes
+    assert ticks(x) == {1e-4: "1e-4", 1e-3: "1e-3", 1e-2: "0.01", 0.1: "0.1", 1.0: "1"}
+    assert ticks(y) == {1.0: "1", 2.0: "2", 3.0: "3", 4.0: "4"}
+    chart.show(scene(y=loss_axis(123456.001, 123456.005, is_log=False)))
+    assert list(ticks(y).values()) == ["0.001", "0.002", "0.003", "0.004", "0.005"]
+    assert (x.label, y.label) == ("learning rate", "loss - 123456")
 
 
-def test_the_loss_axis_suits_the_other_curves_too(chart: Chart) -> None:
-    """A curve from 6 to 3 alone would get 2.82 … 6.18."""
-    other = np.array([6.0, 5.0, 4.0, 3.0])
-    chart.show_current(LRS, LOSSES, LOSSES, [(LRS, other, other)])
-    assert limits(chart) == pytest.approx((BOTTOM, 6.18))
+def test_each_kind_of_axis_has_its_own(chart: Chart) -> None:
+    """The figure gets another axis, as one of bqplot does not follow its scale, and every mark the scales of it."""
+    before = list(chart.figure.axes)
+    chart.show(scene(x=rate_axis(1e-4, 1.0, is_log=False), y=loss_axis(0.1, 10.0, is_log=True)))
+    x, y = chart.figure.axes
+    assert not {x, y} & set(before)
+    assert (type(x.scale), type(y.scale)) == (LinearScale, LogScale)
+    assert (x.scale.min, x.scale.max, y.scale.min, y.scale.max) == (1e-4, 1.0, 0.1, 10.0)
+    scales = [mark.scales for mark in chart.figure.marks]
+    assert all(each["x"] is x.scale for each in scales)
+    assert {id(each["y"]) for each in scales} == {id(y.scale), id(chart.figure.scale_y)}
+    assert smoothed_curve(chart).scales["y"] is y.scale
+    chart.show(scene())
+    assert list(chart.figure.axes) == before
 
 
-def test_a_probe_below_the_curve_makes_room_for_itself(chart: Chart) -> None:
-    """The axis goes down to the dot and 4 % of the height further: 0.5 - 0.04 * (4.392 - 0.5)."""
-    chart.show_current(LRS, LOSSES, LOSSES, probes=[Probe(1e-3, 0.5, is_complete=True)])
-    assert limits(chart) == pytest.approx((0.34432, TOP))
-    assert points(dots(chart)["circle"]) == [(1e-3, 0.5)]
+def test_labels_of_ticks_come_before_their_values(messages: list[dict[str, Any]]) -> None:
+    """With them or after them, the browser would write the labels of the values before."""
+    chart = Chart()
+    messages.clear()
+    chart.show(scene())
+    for axis in chart.figure.axes:
+        sent = [set(message["state"]) for message in messages if message["comm"] == axis.model_id]
+        assert sent[0] == {"tick_labels"}
+        assert "tick_values" in sent[1]
 
 
-def test_a_probe_that_stopped_early_makes_no_room_and_stands_at_the_edge(chart: Chart) -> None:
-    """So does a complete one above the curve."""
-    chart.show_current(
-        LRS, LOSSES, LOSSES, probes=[Probe(1e-3, 0.5, is_complete=False), Probe(1e-2, 9.0, is_complete=True)]
+def test_only_changes_are_sent(chart: Chart, messages: list[dict[str, Any]]) -> None:
+    """Nothing for the same scene; of a longer curve, its two lines."""
+    other = Chart()
+    other.show(scene())
+    sent, counted = len(messages), other.messages.count
+    other.show(scene())
+    assert (len(messages), other.messages.count) == (sent, counted)
+    longer = np.append(LRS, 0.5)
+    other.show(scene(current=Line(1, 0, longer, np.append(LOSSES, 2.0), np.append(LOSSES, 2.0))))
+    assert {message["comm"] for message in messages[sent:]} == {
+        raw_curve(other).model_id,
+        smoothed_curve(other).model_id,
+    }
+    assert len(messages) - sent == other.messages.count - counted == 2
+
+
+def test_runs_have_their_colours_and_their_places(chart: Chart) -> None:
+    """The browser finds the curves of a run by their places; a run that is gone leaves none behind."""
+    others = tuple(Line(10 + color, color, LRS, LOSSES, LOSSES + color) for color in range(1, 8))
+    chart.show(scene(earlier=others, validation=(LRS[:2], LOSSES[:2])))
+    marks = chart.figure.marks
+    assert chart.marks_of(1) == {
+        "raw": marks.index(raw_curve(chart)),
+        "smoothed": marks.index(smoothed_curve(chart)),
+        "validation": next(k for k, mark in enumerate(marks) if mark.colors == [look.VALIDATION.key]),
+    }
+    for line in others:
+        place = chart.marks_of(line.run_id)
+        assert place is not None
+        assert (place["raw"], place["validation"]) == (None, None)
+        mark = marks[place["smoothed"]]
+        assert points(mark) == list(zip(LRS, line.smoothed, strict=True))
+        assert (mark.colors, mark.line_style) == ([look.PALETTE[line.color].key], look.LINE_STYLES[line.color])
+    assert chart.marks_of(99) is None
+    chart.show(scene(current=None, earlier=others[:1]))
+    assert (chart.marks_of(1), chart.marks_of(12), len(earlier_curves(chart))) == (None, None, 1)
+    assert (points(raw_curve(chart)), points(smoothed_curve(chart))) == ([], [])
+
+
+def test_regions_and_labels_are_drawn(chart: Chart) -> None:
+    """The unstable rates are named within their region."""
+    chart.show(scene(good=(1e-3, 1e-2), unstable=(0.1, 1.0)))
+    assert area(chart, look.SUGGESTION) == [(1e-3, 0.0), (1e-3, 1.0), (1e-2, 1.0), (1e-2, 0.0)]
+    assert area(chart, look.UNSTABLE) == [(0.1, 0.0), (0.1, 1.0), (1.0, 1.0), (1.0, 0.0)]
+    text = label(chart, "unstable")
+    assert (points(text), text.align) == ([(1.0, look.UNSTABLE_HEIGHT)], "end")
+    chart.show(scene())
+    assert (area(chart, look.SUGGESTION), area(chart, look.UNSTABLE), label(chart, "unstable")) == ([], [], None)
+
+
+def test_probes_are_dots_diamonds_and_crosses_at_the_edges_at_most(chart: Chart) -> None:
+    """One that stopped early is a cross, whatever its length; a loss beyond the axis stands at its edge."""
+    probes = (
+        Probe(1e-3, 9.0, is_complete=True, is_compared=False),
+        Probe(1e-2, 2.0, is_complete=True),
+        Probe(1e-1, 0.1, is_complete=False, is_compared=False),
     )
-    assert limits(chart) == pytest.approx((BOTTOM, TOP))
-    assert points(dots(chart)["cross"]) == [(1e-3, pytest.approx(BOTTOM))]
-    assert points(dots(chart)["circle"]) == [(1e-2, pytest.approx(TOP))]
-
-
-def test_probes_of_another_length_are_diamonds(chart: Chart) -> None:
-    """Their ends are not to be compared with those of the dots; one that stopped early is a cross, whatever its length."""
-    chart.show_current(
-        LRS,
-        LOSSES,
-        LOSSES,
-        probes=[
-            Probe(1e-3, 3.0, is_complete=True, is_compared=False),
-            Probe(1e-2, 2.0, is_complete=True),
-            Probe(1e-1, 3.0, is_complete=False, is_compared=False),
-        ],
-    )
-    for marker, point in (("diamond", (1e-3, 3.0)), ("circle", (1e-2, 2.0)), ("cross", (1e-1, 3.0))):
+    chart.show(scene(probes=probes))
+    for marker, point in (("diamond", (1e-3, 4.4)), ("circle", (1e-2, 2.0)), ("cross", (1e-1, 0.8))):
         assert points(dots(chart)[marker]) == [point]
+    chart.show(scene())
+    assert [points(mark) for mark in dots(chart).values()] == [[], [], []]
 
 
-def test_probes_without_a_curve_have_the_chart_to_themselves() -> None:
-    """Losses of 2 and 1 get 6 % of their distance as margins."""
-    chart, nothing = Chart(1e-4, 1.0), np.array([])
-    probes = [Probe(1e-3, 2.0, is_complete=True), Probe(1e-2, 1.0, is_complete=True), Probe(5.0, 0.1, is_complete=True)]
-    chart.show_current(nothing, nothing, nothing, probes=probes)
-    assert limits(chart) == pytest.approx((0.94, 2.06))
-    assert points(dots(chart)["circle"]) == [(1e-3, 2.0), (1e-2, 1.0)]
-    chart.show_current(nothing, nothing, nothing)
-    assert points(dots(chart)["circle"]) == []
-
-
-@pytest.mark.parametrize("losses", [[2.0, 2.5], [2.5, 2.0], [2.2, 2.0, 2.5, 2.1]])
-def test_probes_without_a_curve_are_all_within_the_axis_in_any_order(losses: list[float]) -> None:
-    """From 2.0 to 2.5, with 6 % of the height at both ends; one that exploded does not stretch it."""
-    chart = Chart(1e-4, 1.0)
-    probes = [Probe(1e-3 * 2**k, loss, is_complete=True) for k, loss in enumerate(losses)]
-    exploded = Probe(0.1, 1e9, is_complete=False)
-    nothing = np.array([])
-    chart.show_current(nothing, nothing, nothing, probes=[*probes, exploded])
-    assert limits(chart) == pytest.approx((1.97, 2.53))
-    assert [y for _, y in points(dots(chart)["circle"])] == losses
-    assert points(dots(chart)["cross"]) == [(0.1, pytest.approx(2.53))]
-
-
-def test_at_most_four_earlier_curves_are_drawn(chart: Chart) -> None:
-    """Fewer of them leave none of those before behind."""
-    curves = [(LRS, LOSSES, LOSSES + index) for index in range(5)]
-    chart.show_earlier(curves)
-    assert [mark.y[0] for mark in earlier_curves(chart)] == [3.0, 4.0, 5.0, 6.0]
-    assert len(earlier_curves(chart)) == MAX_EARLIER_RUNS
-    chart.show_earlier(curves[:1])
-    assert [np.asarray(mark.y).size for mark in earlier_curves(chart)] == [4, 0, 0, 0]
-
-
-def test_several_sweeps_are_a_band_from_the_lowest_to_the_highest_loss(chart: Chart) -> None:
-    """It takes the smoothed losses, as far as all sweeps go, and one sweep is no band."""
-    smoothed = [np.array([1.0, 3.0, 5.0]), np.array([2.0, 1.0])]
-    curves = [(LRS[: each.size], each * 0, each) for each in smoothed]
-    chart.show_repeats(curves)
-    assert np.asarray(band(chart).x).tolist() == [1e-4, 1e-3]
-    assert np.asarray(band(chart).y).tolist() == [[1.0, 1.0], [2.0, 3.0]]
-    chart.show_repeats(curves[:1])
-    assert (np.asarray(band(chart).x).size, np.asarray(band(chart).y).shape) == (0, (2, 0))
-
-
-@pytest.mark.parametrize(("lr", "align", "offset"), [(2.4e-2, "start", 6), (2.6e-2, "end", -6)])
-def test_a_marker_is_a_line_with_its_label_inside(chart: Chart, lr: float, align: str, offset: int) -> None:
-    """From 60 % of the axis on, which is 0.0251, the label stands to the left of the line."""
-    chart.show_suggestion(lr)
-    chart.show_pick(lr)
-    assert vertical_lines(chart) == [lr, lr]
-    for start, height in (("suggested", 0.95), ("your pick", 0.86)):
-        text = label(chart, start)
-        assert (list(text.text), points(text)) == ([f"{start} {lr:.1e}"], [(lr, height)])
-        assert (text.align, text.x_offset) == (align, offset)
-
-
-def test_suggestion_and_pick_are_taken_away_one_by_one(chart: Chart) -> None:
-    """Each has its own line, and without a rate there is neither a line nor a label."""
-    chart.show_suggestion(1e-3)
-    chart.show_pick(1e-2)
-    assert vertical_lines(chart) == [1e-3, 1e-2]
-    chart.show_suggestion(None)
-    assert (vertical_lines(chart), label(chart, "suggested")) == ([1e-2], None)
-    chart.show_pick(None)
-    assert (vertical_lines(chart), label(chart, "your pick")) == ([], None)
-
-
-@pytest.mark.parametrize(
-    ("lr", "low", "high", "shaded"),
-    [
-        (1e-3, 5e-4, 2e-3, [(5e-4, 1.0), (2e-3, 1.0)]),
-        (1e-3, None, 2e-3, []),
-        (1e-3, 5e-4, None, []),
-        (None, 5e-4, 2e-3, []),
-    ],
-)
-def test_the_range_around_a_suggestion_is_shaded(
-    chart: Chart, lr: float | None, low: float | None, high: float | None, shaded: list[Any]
-) -> None:
-    """A range with one end only is not shown, nor one without its rate."""
-    chart.show_suggestion(1e-2, 5e-3, 2e-2)
-    chart.show_suggestion(lr, low, high)
-    [area] = [mark for mark in chart.figure.marks if getattr(mark, "fill", "") == "bottom"]
-    assert points(area) == shaded
-
-
-def test_other_bounds_move_the_rate_axis(chart: Chart) -> None:
-    """Its ticks are the decades between them."""
-    chart.show_bounds(1e-3, 10.0)
-    scale = smoothed_curve(chart).scales["x"]
-    assert (scale.min, scale.max, chart.bounds) == (1e-3, 10.0, (1e-3, 10.0))
-    assert np.asarray(chart.figure.axes[0].tick_values).tolist() == pytest.approx([1e-3, 1e-2, 1e-1, 1.0, 10.0])
-
-
-def test_closing_closes_every_mark_axis_and_scale(chart: Chart) -> None:
-    """None of them has a comm to the browser any more."""
-    figure = chart.figure
-    parts = [
-        figure,
-        *figure.marks,
-        *figure.axes,
-        figure.scale_x,
-        figure.scale_y,
-        *smoothed_curve(chart).scales.values(),
-    ]
-    assert all(part.comm is not None for part in parts)
+def test_closing_closes_every_widget_of_the_chart(messages: list[dict[str, Any]]) -> None:
+    """Also layouts, and axes and scales that are not on the figure at the moment."""
+    before = set(open_widgets())
+    chart = Chart()
+    chart.show(scene())
+    chart.show(scene(y=loss_axis(0.1, 10.0, is_log=True)))
+    assert len(open_widgets()) - len(before) > 30
     chart.close()
-    assert [type(part).__name__ for part in parts if part.comm is not None] == []
+    assert [type(widget).__name__ for key, widget in open_widgets().items() if key not in before] == []
+
+
+def open_widgets() -> dict[str, Widget]:
+    """All widgets with a comm to the browser; ipywidgets 7 has them in the class."""
+    from ipywidgets.widgets import widget
+
+    return dict(widget._instances if hasattr(widget, "_instances") else Widget.widgets)

@@ -28,9 +28,13 @@ class LiveKernel:
         self._client.stop_channels()
         self._manager.shutdown_kernel(now=True)
 
-    def begin(self, code: str) -> str:
-        """Send a cell and return the id of its message."""
-        return str(self._client.execute(code))
+    def begin(self, code: str, cell: str = "") -> str:
+        """Send a cell and return the id of its message; `cell` is its id, which JupyterLab and VS Code send along."""
+        session = self._client.session
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
+        message = session.msg("execute_request", content, metadata={"cellId": cell} if cell else {})
+        self._client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
 
     def send(self, comm_id: str, data: Any, *, is_signed: bool = True) -> str:
         """Send a message to a widget and return its id."""
@@ -62,9 +66,9 @@ class LiveKernel:
         of_cell = [m["content"] for m in self.published if _parent(m) == message_id]
         return "".join(content.get("text", "") + "\n".join(content.get("traceback", [])) for content in of_cell)
 
-    def run(self, code: str) -> str:
+    def run(self, code: str, cell: str = "") -> str:
         """Run a cell and return what it printed."""
-        return self.end(self.begin(code))
+        return self.end(self.begin(code, cell))
 
     def states(self, message_id: str) -> list[str]:
         """Return the states of the kernel that it published for a message."""

@@ -54,7 +54,7 @@ def is_at_step(number: int) -> Any:
 
     def shows(message: dict[str, Any]) -> bool:
         state = message["content"].get("data", {}).get("state", {}) if message["msg_type"] == "comm_msg" else {}
-        return bool(state.get("view_state", {}).get("progress", {}).get("step", 0) >= number)
+        return bool(state.get("progress", {}).get("step", 0) >= number)
 
     return shows
 

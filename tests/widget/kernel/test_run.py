@@ -31,6 +31,17 @@ def test_speed_leaves_the_first_step_and_old_steps_out() -> None:
     assert run.steps_per_second() == pytest.approx(4.0)
 
 
+def test_a_paused_run_has_no_speed() -> None:
+    """So no pause says that ten seconds are left."""
+    run = Run(1, NoSteps(), is_blocking=True)
+    for _ in range(3):
+        run.add(StepRecord(step=1, lr=1e-3, loss=1.0, group_lrs=(1e-3,)), 0.5)
+    run.may_go_on.clear()
+    assert run.steps_per_second() is None
+    run.may_go_on.set()
+    assert run.steps_per_second() == pytest.approx(2.0)
+
+
 def test_a_pause_ends_with_a_message_that_the_run_reads_itself() -> None:
     """Nobody else could hear of it while the run blocks the kernel."""
     heard = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextvars
 import signal
 import threading
-import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -47,9 +46,7 @@ class JobRunner(Runner):
         self.job = job
 
 
-def make_runner(
-    steps: Steps, show: Callable[[Run], None] = lambda run: None
-) -> tuple[JobRunner, list[tuple[Any, ...]]]:
+def make_runner(steps: Steps, show: Callable[[Run], int] = lambda run: 1) -> tuple[JobRunner, list[tuple[Any, ...]]]:
     """A runner, and its reports of each run's end: reason, steps, restored or not."""
     ends: list[tuple[Any, ...]] = []
     lock = threading.RLock()
@@ -106,9 +103,10 @@ def test_pause_waits_and_stop_ends_a_paused_run() -> None:
     """Nothing happens in a pause; the stop is answered without another step."""
     paused = threading.Event()
 
-    def show(run: Run) -> None:
+    def show(run: Run) -> int:
         if run.is_paused:
             paused.set()
+        return 1
 
     runner, ends = make_runner(Steps(at_step=lambda step: runner.pause() if step == 4 else None), show)
     runner.start(runner.job)
@@ -136,9 +134,10 @@ def test_a_keyboard_interrupt_keeps_the_points_of_a_blocking_run() -> None:
 def test_a_keyboard_interrupt_while_showing_restores_too() -> None:
     """Ctrl-C comes wherever it likes."""
 
-    def show(run: Run) -> None:
+    def show(run: Run) -> int:
         if run.count == 1:
             raise KeyboardInterrupt
+        return 1
 
     runner, ends = make_runner(Steps(), show)
     runner.run(runner.job)
@@ -162,35 +161,73 @@ def test_an_exception_ends_the_run_with_it(error: BaseException) -> None:
 
 def test_a_stop_before_the_first_step_changes_nothing() -> None:
     """The generator is closed before it began."""
-    runner, ends = make_runner(Steps(), show=lambda run: runner.stop() and None)
+    runner, ends = make_runner(Steps(), show=lambda run: int(runner.stop()))
     run = runner.run(runner.job)
     assert (run.count, run.last) == (0, None)
     assert ends == [("stopped", 0, False)]
 
 
-def test_fast_steps_are_shown_at_most_fifteen_times_a_second() -> None:
-    """20,000 steps that take no time are shown a few times only, the last time with all of them."""
+class Clock:
+    """The time, which passes only where a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def let_pass(self, seconds: float) -> None:
+        """Take some time."""
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the runners."""
+    made = Clock()
+    monkeypatch.setattr("lr_widget.widget.kernel.runner.clock", made)
+    return made
+
+
+def shows(clock: Clock, num_steps: int, step_ms: float, show_ms: float, num_messages: int) -> list[int]:
+    """The steps after which a run was shown."""
     shown: list[int] = []
-    runner, _ = make_runner(Steps(count=20_000), lambda run: shown.append(run.count))
-    begin = time.perf_counter()
+
+    def show(run: Run) -> int:
+        clock.let_pass(show_ms / 1000)
+        shown.append(run.count)
+        return num_messages
+
+    runner, _ = make_runner(Steps(num_steps, lambda step: clock.let_pass(step_ms / 1000)), show)
     runner.run(runner.job)
-    seconds = time.perf_counter() - begin
-    assert len(shown) <= 15 * seconds + 3
+    return shown
 
 
-def test_slow_showing_takes_a_small_part_of_the_time() -> None:
-    """A picture that takes 20 ms is made rarely enough for the steps not to wait."""
-    shown: list[float] = []
+def test_fast_steps_are_shown_fifteen_times_a_second(clock: Clock) -> None:
+    """At the start, after the first step, and then after every 67 ms, the first whole number above a 15th of a second."""
+    assert shows(clock, 20_000, step_ms=1, show_ms=0, num_messages=1) == [0, *range(1, 20_001, 67)]
 
-    def show(run: Run) -> None:
-        shown.append(time.perf_counter())
-        time.sleep(0.02)
 
-    runner, _ = make_runner(Steps(count=60, at_step=lambda step: time.sleep(0.01)), show)
-    begin = time.perf_counter()
-    runner.run(runner.job)
-    # One picture at the start, one at the first step, and then 0.4 s of steps for each 0.02 s of showing.
-    assert len(shown) <= 2 + (time.perf_counter() - begin) / 0.4
+@pytest.mark.parametrize(("num_messages", "apart"), [(0, 67), (1, 67), (2, 134), (5, 334), (29, 1934)])
+def test_fifteen_messages_a_second_go_out(clock: Clock, num_messages: int, apart: int) -> None:
+    """A picture of five messages is followed by the next one after a third of a second."""
+    shown = shows(clock, 20_000, step_ms=1, show_ms=0, num_messages=num_messages)
+    assert shown == [0, *range(1, 20_001, apart)]
+
+
+def test_the_first_step_is_shown_at_once_however_much_the_start_took(clock: Clock) -> None:
+    """Whoever has clicked waits for a sign of life."""
+    assert shows(clock, 3, step_ms=100, show_ms=500, num_messages=50) == [0, 1]
+
+
+def test_showing_takes_a_fortieth_of_the_time(clock: Clock) -> None:
+    """A picture of 25 ms is followed by 975 ms of steps, 98 of them."""
+    assert shows(clock, 500, step_ms=10, show_ms=25, num_messages=1) == [0, *range(1, 501, 98)]
+
+
+def test_every_slow_step_is_shown(clock: Clock) -> None:
+    """Nothing is held back while there is time."""
+    assert shows(clock, 5, step_ms=1000, show_ms=1, num_messages=3) == [0, 1, 2, 3, 4, 5]
 
 
 def test_the_thread_inherits_context_and_torchs_default_device() -> None:
@@ -289,10 +326,11 @@ def test_a_keyboard_interrupt_lets_a_picture_be_finished() -> None:
     """No half of a picture is ever shown."""
     shown = []
 
-    def show(run: Run) -> None:
+    def show(run: Run) -> int:
         if run.count == 1:
             signal.raise_signal(signal.SIGINT)
         shown.append(run.count)
+        return 1
 
     runner, ends = make_runner(Steps(), show)
     runner.run(runner.job)
@@ -364,7 +402,7 @@ def test_a_blocking_run_reads_its_messages_after_each_step_and_in_a_pause() -> N
             runner.stop()
 
     job = Steps()
-    runner = JobRunner(job, threading.RLock(), lambda run: None, lambda run: None, Inbox(act))
+    runner = JobRunner(job, threading.RLock(), lambda run: 1, lambda run: None, Inbox(act))
     run = runner.run(job)
     assert (heard, run.stop_reason, run.is_deaf) == ([1, 2, 2, 2], "stopped", False)
 
@@ -372,7 +410,7 @@ def test_a_blocking_run_reads_its_messages_after_each_step_and_in_a_pause() -> N
 def test_a_background_run_leaves_the_messages_to_the_kernel() -> None:
     """They arrive without it, in the thread that handles them."""
     job = Steps()
-    runner = JobRunner(job, threading.RLock(), lambda run: None, lambda run: None, Inbox(lambda: pytest.fail("read")))
+    runner = JobRunner(job, threading.RLock(), lambda run: 1, lambda run: None, Inbox(lambda: pytest.fail("read")))
     run = runner.start(job)
     assert runner.wait(10)
     assert (run.stop_reason, run.error, run.listen) == ("completed", None, None)
@@ -386,5 +424,5 @@ def test_a_run_is_deaf_where_it_blocks_the_cells_and_nothing_can_be_read(
     monkeypatch.setattr("lr_widget.widget.kernel.hosts.cells_run_here", lambda: is_cells_thread)
     job, inbox = Steps(), Inbox(lambda: None)
     inbox.is_readable = False
-    runner = JobRunner(job, threading.RLock(), lambda run: None, lambda run: None, inbox)
+    runner = JobRunner(job, threading.RLock(), lambda run: 1, lambda run: None, inbox)
     assert runner.run(job).is_deaf is is_cells_thread

@@ -18,14 +18,14 @@ from ..helpers import A_WHILE, Make, Training, click, in_another_thread, let_ste
 
 def end_slowly(widget: LRFinderWidget, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Let a run take a while over its end; the event is set when it is there."""
-    is_there, keep = threading.Event(), widget._screen.keep_records
+    is_there, keep = threading.Event(), widget.screen.results.keep_records
 
-    def keep_slowly(records: LRRecords) -> None:
+    def keep_slowly(records: LRRecords) -> bool:
         is_there.set()
         time.sleep(A_WHILE)
-        keep(records)
+        return keep(records)
 
-    monkeypatch.setattr(widget._screen, "keep_records", keep_slowly)
+    monkeypatch.setattr(widget.screen.results, "keep_records", keep_slowly)
     return is_there
 
 
@@ -128,7 +128,7 @@ def test_a_rate_picked_at_the_end_of_a_run_stays(make_widget: Make, monkeypatch:
     assert is_ending.wait(20)
     widget.selected_lr = 2e-3
     assert widget.wait(20)
-    assert (widget.selected_lr, widget._screen.selection.pick is not None) == (2e-3, True)
+    assert (widget.selected_lr, widget.screen.results.selection.pick is not None) == (2e-3, True)
 
 
 def test_apply_and_probe_at_the_end_of_a_run_take_its_rate(make_widget: Make, monkeypatch: pytest.MonkeyPatch) -> None:

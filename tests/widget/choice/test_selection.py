@@ -9,9 +9,9 @@ import pytest
 
 from lr_widget import Evidence, LRRecords, NotebookError, ProbeRun, Suggestion
 from lr_widget.horizon import Horizon
-from lr_widget.widget.selection import Selection
+from lr_widget.widget.choice import Selection
 
-from .helpers import Make, click
+from ..helpers import Make, click
 
 
 def records(bottom: float) -> LRRecords:
@@ -90,15 +90,15 @@ def test_picking_and_choosing_a_rule(make_widget: Make) -> None:
     widget.run()
     suggested = widget.suggestion.lr
     click(widget, "set", name="selected_lr", value="2e-3")
-    assert (widget.selected_lr, widget.view_state["is_picked"]) == (2e-3, True)
+    assert (widget.selected_lr, widget.answer["is_picked"]) == (2e-3, True)
     click(widget, "set", name="rule", value="steepest")
     assert widget.suggestion.rule == "steepest"
     assert widget.selected_lr == 2e-3
     click(widget, "set", name="rule", value="auto")
     click(widget, "set", name="selected_lr", value=None)
-    assert (widget.selected_lr, widget.view_state["is_picked"]) == (suggested, False)
+    assert (widget.selected_lr, widget.answer["is_picked"]) == (suggested, False)
     widget.selected_lr = 5e-3
-    assert widget.view_state["selected"] == "5.0e-03"
+    assert widget.answer["selected"] == "5e-3"
 
 
 def test_probes_after_a_failed_test_are_of_now_and_the_other_rules_are_not() -> None:
@@ -198,3 +198,82 @@ def test_a_curve_without_any_rate_gives_no_start_for_probes() -> None:
     selection.take_records(LRRecords([1e-3, 1e-2], [2.0, 3.0]))
     assert [found.lr for found in selection.suggestions.values() if found.lr is not None] == []
     assert selection.to_probe is None
+
+
+def both_losses(bottom: float, val_bottom: float) -> LRRecords:
+    """Training and validation losses, the latter in every fifth step, whose lowest points lie at different rates."""
+    found = records(bottom)
+    return replace(found, val_loss=np.where(np.arange(100) % 5 == 4, records(val_bottom).loss, np.nan))
+
+
+def test_the_rules_read_the_loss_that_is_chosen() -> None:
+    """As the records read it for that training; the reason says so, and probes start from that rate."""
+    found, selection = both_losses(1e-2, 1e-4), Selection(horizon=Horizon(5000), suggest_from="val_loss")
+    selection.take_records(found)
+    assert selection.suggestions == found.suggestions("val_loss", train_steps=5000)
+    assert selection.lr is not None
+    assert selection.lr < found.suggest(train_steps=5000).lr / 10
+    assert selection.reason == f"By the validation loss: b{selection.suggestion.reason[1:]}"
+    assert selection.to_probe == found.suggest(of="val_loss").lr
+    selection.suggest_from = "loss"
+    selection.aim(Horizon(5000), found, None)
+    assert selection.suggestions == found.suggestions(train_steps=5000)
+    assert selection.reason == selection.suggestion.reason
+    assert selection.to_probe == found.suggest().lr
+    assert Selection(suggest_from="val_loss").reason == ""
+
+
+def test_the_start_of_probes_is_forgotten_with_the_loss_that_gave_it() -> None:
+    """A training loss that is flat gives none."""
+    found, selection = both_losses(1e-2, 1e-4), Selection(suggest_from="val_loss")
+    found = replace(found, loss=np.ones(100))
+    selection.take_records(found)
+    assert selection.to_probe is not None
+    selection.suggest_from = "loss"
+    selection.aim(Horizon(), found, None)
+    assert selection.to_probe is None
+
+
+def test_without_validation_losses_no_rule_has_a_rate_and_the_reason_says_why() -> None:
+    """The training loss would be another answer than the one asked for; probes may start from it."""
+    selection = Selection(suggest_from="val_loss")
+    selection.take_records(records(1e-2))
+    assert {found.lr for found in selection.suggestions.values()} == {None}
+    assert list(selection.suggestions) == list(records(1e-2).suggestions())
+    assert selection.reason == (
+        "By the validation loss: this run has no validation losses; choose the training loss, or give val_data."
+    )
+    assert selection.to_probe == records(1e-2).suggest().lr
+
+
+def test_too_few_validation_losses_give_no_rate_but_a_start_for_probes() -> None:
+    """A test that ended after a few evaluations."""
+    found = both_losses(1e-2, 1e-4)
+    found = replace(found, val_loss=np.where(np.arange(100) % 50 == 0, found.loss, np.nan))
+    selection = Selection(suggest_from="val_loss")
+    selection.take_records(found)
+    assert (selection.lr, selection.to_probe) == (None, found.suggest().lr)
+    assert selection.reason.startswith("By the validation loss: only 2 rates have a finite loss")
+
+
+def test_the_suggestion_of_probes_is_not_of_the_validation_loss_of_the_test() -> None:
+    """They have one of their own, or none; their reason says so itself."""
+    selection = Selection(suggest_from="val_loss")
+    selection.take_records(both_losses(1e-2, 1e-4))
+    assert selection.take_evidence(evidence(1.0, 2.0))
+    assert selection.reason == selection.suggestion.reason
+
+
+def test_advice_is_for_the_chosen_rule_or_for_auto_where_that_one_is_lost() -> None:
+    """None before a suggestion, and none for one of an earlier run."""
+    few, selection = LRRecords([1e-3, 1e-2], [2.0, 3.0]), Selection()
+    assert selection.to_improve is None
+    selection.take_records(records(1e-2))
+    selection.rule = "valley"
+    assert selection.to_improve == selection.suggestions["valley"]
+    selection.take_records(few)
+    assert selection.to_improve == selection.suggestions["auto"]
+    assert selection.take_evidence(evidence(np.nan))
+    assert selection.to_improve == selection.suggestions["probe"]
+    selection.begin()
+    assert selection.to_improve is None

@@ -1,4 +1,4 @@
-"""The result as HTML: a part for the notebook's file, and a page that needs nothing else."""
+"""The result of a widget where no live one is: kept by the notebook, and written as a page of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from .helpers import Make, Training, click
+from lr_widget import LRFinderWidget, LRRecords
+from lr_widget.schedule import rate_text
+
+from ..helpers import Make, Training, click
 
 
 def picture_in(html: str) -> str:
@@ -30,17 +33,18 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
 
 
 def test_the_notebook_keeps_the_result_of_the_last_run(make_widget: Make, kept: list[dict[str, str]]) -> None:
-    """Idle at first, then the rate in words and the curve with its marks as an image."""
+    """Idle at first, then the rate in words and the curve with its marks as an image that is described."""
     widget = make_widget(num_steps=30)
     widget._ipython_display_()
     assert "The range test has not been run yet." in kept[-1]["text/html"]
     assert "img" not in kept[-1]["text/html"]
     widget.run()
-    rate = f"{widget.suggestion.lr:.1e}"
+    rate = rate_text(widget.suggestion.lr)
     assert kept[-1]["text/plain"] == repr(widget)
     assert f"suggested lr = {rate}" in kept[-1]["text/plain"]
     assert f"Suggested learning rate: {rate}" in kept[-1]["text/html"]
     assert f"suggested {rate}" in picture_in(kept[-1]["text/html"])
+    assert f'<img alt="{widget.chart_state["text"]}"' in kept[-1]["text/html"]
     assert sum(map(len, kept[-1].values())) < 60_000
 
 
@@ -51,8 +55,8 @@ def test_the_kept_result_follows_picks_probes_and_failures(
     widget = make_widget(num_steps=30, max_probe_steps=32)
     widget.run()
     click(widget, "set", name="selected_lr", value="3.25e-3")
-    assert "Picked learning rate: 3.25e-03." in kept[-1]["text/html"]
-    assert "your pick 3.25e-03" in picture_in(kept[-1]["text/html"])
+    assert "Picked learning rate: 3.25e-3." in kept[-1]["text/html"]
+    assert "your pick 3.25e-3" in picture_in(kept[-1]["text/html"])
     widget.probe()
     assert widget.evidence.suggestion.reason.split(",")[0] in kept[-1]["text/html"]
 
@@ -66,6 +70,23 @@ def test_the_kept_result_follows_picks_probes_and_failures(
     assert "This is the suggestion of an earlier run." in kept[-1]["text/html"]
 
 
+def test_the_kept_result_follows_the_runs(make_widget: Make, kept: list[dict[str, str]]) -> None:
+    """One that is added, renamed, hidden or removed."""
+    widget = make_widget(num_steps=30)
+    records = widget.run()
+    assert "batch" not in picture_in(kept[-1]["text/html"])
+    widget.add(replace(records, loss=records.loss + 1), name="of batch 64")
+    assert "of batch 64" in picture_in(kept[-1]["text/html"])
+    widget.rename(-1, "of batch 65")
+    assert "of batch 65" in picture_in(kept[-1]["text/html"])
+    widget.hide(-1)
+    assert "of batch 65" not in picture_in(kept[-1]["text/html"])
+    widget.hide(-1, is_hidden=False)
+    assert "of batch 65" in picture_in(kept[-1]["text/html"])
+    widget.remove(-1)
+    assert "of batch 65" not in picture_in(kept[-1]["text/html"])
+
+
 def test_the_kept_result_has_a_bound(make_widget: Make, training: Training, kept: list[dict[str, str]]) -> None:
     """An error can be as long as a state dict has names, and hold what is no UTF-8."""
     widget = make_widget(num_steps=30)
@@ -77,22 +98,24 @@ def test_the_kept_result_has_a_bound(make_widget: Make, training: Training, kept
     training.at_step = fail
     with pytest.raises(RuntimeError, match="missing key"):
         widget.run()
-    assert len(kept[-1]["text/html"]) < 60_000
+    assert len(kept[-1]["text/html"].encode()) < 60_000
     assert "This is the suggestion of an earlier run." in kept[-1]["text/html"]
 
 
 def test_a_page_is_plain_text_where_users_text_is(make_widget: Make, tmp_path: Path) -> None:
-    """Markup in a reason or in the script stays text, and an error that is no UTF-8 is written all the same."""
+    """Markup in a reason, a name, an error or the script stays text, and what is no UTF-8 is written all the same."""
     widget = make_widget(num_steps=30)
     widget.run()
-    screen = widget._screen
-    screen.selection.suggestions["auto"] = replace(widget.suggestion, reason="<script>1</script>")
-    screen._failure = {"title": "<i>\udcff", "where": "", "hint": "", "traceback": ""}
-    widget._arguments.script = lambda *_: "<b>code</b>"
+    widget.add(widget.records, name="<u>\udcff")
+    screen = widget.screen
+    screen.results.selection.suggestions["auto"] = replace(widget.suggestion, reason="<script>1</script>")
+    screen.failure = {"title": "<i>\udcff", "where": "", "hint": "", "traceback": ""}
+    widget._arguments.script = lambda *_, **__: "<b>code</b>"
     widget.to_html(tmp_path / "a.html")
     text = (tmp_path / "a.html").read_text(encoding="utf-8")
-    assert not re.findall("<script|<i>|<b>", text)
+    assert not re.findall("<script|<i>|<b>|<u>", text)
     assert "&lt;b&gt;code&lt;/b&gt;" in text
+    assert "&lt;u&gt;" in text
 
 
 def test_a_page_written_in_a_run_says_so(make_widget: Make, tmp_path: Path) -> None:
@@ -139,10 +162,38 @@ def test_a_page_needs_nothing_else(make_widget: Make, tmp_path: Path) -> None:
     widget.run()
     widget.to_html(str(tmp_path / "result.html"))
     text = (tmp_path / "result.html").read_text(encoding="utf-8")
-    rate = f"{widget.suggestion.lr:.1e}"
+    rate = rate_text(widget.suggestion.lr)
     assert f"Suggested learning rate: {rate}" in text
     assert text.count("<svg") == 1
+    assert f'<figure role="img" aria-label="{widget.chart_state["text"]}">' in text
     assert f"best = {rate}" in text
     for suggestion in widget.records.suggestions().values():
         assert f"<td>{suggestion.rule}</td>" in text
     assert re.findall(r"https?://[^'\"]+", text) == ["http://www.w3.org/2000/svg"]
+
+
+def test_a_page_lists_the_runs_on_the_chart_where_there_are_several(tmp_path: Path) -> None:
+    """Each with its colour; a hidden one is not on the chart."""
+    runs = {name: LRRecords([1e-3, 1e-2, 1e-1], [2.0, 1.0, height]) for name, height in (("a", 3.0), ("b", 4.0))}
+    widget = LRFinderWidget.from_records(runs)
+    widget.to_html(tmp_path / "a.html")
+    text = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert re.findall(r"<li>.*?</span>(.*?)</li>", text) == ["a", "b"]
+    assert len(set(re.findall(r'<li><span style="background: (#\w{6})"', text))) == 2
+    widget.hide("a")
+    widget.to_html(tmp_path / "a.html")
+    assert "<li>" not in (tmp_path / "a.html").read_text(encoding="utf-8")
+    widget.close()
+
+
+def test_a_closed_widget_writes_the_page_it_would_have_written(make_widget: Make, tmp_path: Path) -> None:
+    """But for the code, for which it has let go of what it would need."""
+    widget = make_widget("best", num_steps=30)
+    widget.run()
+    widget.to_html(tmp_path / "open.html")
+    widget.close()
+    widget.to_html(tmp_path / "closed.html")
+    opened, closed = ((tmp_path / f"{name}.html").read_text(encoding="utf-8") for name in ("open", "closed"))
+    assert opened.partition("<pre>")[0] == closed.partition("<pre>")[0]
+    lr = rate_text(widget.suggestion.lr)
+    assert closed.partition("<pre>")[2].startswith(f"best = {lr}")

@@ -6,18 +6,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ..engine import rate_of
-from ..errors import NoSuggestionError, NotebookError
-from ..horizon import Horizon
-from ..suggest import RULES
-from . import words
+from ...engine import rate_of
+from ...errors import NoSuggestionError, NotebookError
+from ...horizon import Horizon
+from ...suggest import RULES, Suggestion
+from .. import words
 
 if TYPE_CHECKING:
-    from ..results import Evidence, LRRecords
-    from ..suggest import Suggestion
+    from ...results import Evidence, LRRecords
 
 DEFAULT_RULE = RULES[0]
 PROBE_RULE = "probe"
+NO_RATE = "none"  # in place of a rate
 
 
 @dataclass
@@ -30,8 +30,9 @@ class Selection:
         pick: the user's own rate, or None.
         earlier: rules whose suggestions are of a run before the one that is shown.
         horizon: the training that the rate is for.
-        near: by rule, the rate for a training as short as the test or the probes themselves, where the suggestion is
-            for another one.
+        suggest_from: the loss that the rules read, "loss" or "val_loss"; probes have their own.
+        as_read: by rule, the rate as it was read, for a training as short as the test or the probes, before it was
+            carried over to the training of the horizon.
     """
 
     suggestions: dict[str, Suggestion] = field(default_factory=dict)
@@ -39,7 +40,8 @@ class Selection:
     pick: float | None = None
     earlier: set[str] = field(default_factory=set)
     horizon: Horizon = field(default_factory=Horizon)
-    near: dict[str, float | None] = field(default_factory=dict)
+    suggest_from: str = "loss"
+    as_read: dict[str, float | None] = field(default_factory=dict)
 
     @property
     def suggestion(self) -> Suggestion | None:
@@ -55,15 +57,28 @@ class Selection:
 
     @property
     def reason(self) -> str:
-        """The reason of the chosen suggestion, after a remark if it is of an earlier run."""
+        """The reason of the chosen suggestion, after a remark if it is of an earlier run or of the validation loss."""
         reason = "" if self.suggestion is None else self.suggestion.reason
+        if reason and self.rule != PROBE_RULE and self.suggest_from == "val_loss":
+            reason = words.of_validation(reason)
         return words.earlier(reason) if self.rule in self.earlier else reason
 
     @property
     def to_probe(self) -> float | None:
         """The rate that probes start from: the pick or the chosen rule's for a short training, else auto's."""
-        chosen = self.near.get(self.rule, self.lr) if self.pick is None else self.pick
-        return self.near.get(DEFAULT_RULE) if chosen is None else chosen
+        chosen = self.as_read.get(self.rule, self.lr) if self.pick is None else self.pick
+        return self.as_read.get(DEFAULT_RULE) if chosen is None else chosen
+
+    @property
+    def to_improve(self) -> Suggestion | None:
+        """The suggestion that advice is for: the chosen rule's, or auto's where another rule finds no rate.
+
+        None where it is of an earlier run.
+        """
+        found = self.suggestion
+        is_lost = found is not None and found.lr is None and self.rule != PROBE_RULE
+        rule = DEFAULT_RULE if is_lost else self.rule
+        return None if rule in self.earlier else self.suggestions.get(rule)
 
     @property
     def text(self) -> str:
@@ -97,15 +112,19 @@ class Selection:
         """Take the pick back for a new range test, until whose end the suggestions are those of an earlier run."""
         self.pick, self.earlier = None, set(self.suggestions)
 
+    def forget(self) -> None:
+        """Have no suggestion any more."""
+        self.suggestions, self.as_read, self.earlier, self.pick = {}, {}, set(), None
+
     def take_records(self, records: LRRecords) -> None:
         """Replace the suggestions by those of a new range test; earlier probes belong to another curve."""
-        self.suggestions, self.near, self.earlier = {}, {}, set()
+        self.suggestions, self.as_read, self.earlier = {}, {}, set()
         self._read(records)
         if self.rule not in self.suggestions:
             self.rule = DEFAULT_RULE
 
     def aim(self, horizon: Horizon, records: LRRecords | None, evidence: Evidence | None) -> None:
-        """Read the latest records and the evidence that are kept again, for another training."""
+        """Read the latest records and the evidence that are kept again, for another training or off another loss."""
         self.horizon = horizon
         if records is not None:
             self._read(records)
@@ -123,17 +142,24 @@ class Selection:
             return False
         self.suggestions = {**self.suggestions, PROBE_RULE: suggestion}
         self.earlier.discard(PROBE_RULE)
-        self.rule, self.near[PROBE_RULE] = PROBE_RULE, replace(evidence, horizon=Horizon()).suggestion.lr
+        self.rule, self.as_read[PROBE_RULE] = PROBE_RULE, replace(evidence, horizon=Horizon()).suggestion.lr
         if suggestion.lr is not None:
             self.pick = None
         return True
 
     def _read(self, records: LRRecords) -> None:
-        horizon = self.horizon
-        aimed = replace(records, train_steps=horizon.steps, train_schedule=horizon.schedule)
-        self.suggestions |= aimed.suggestions()  # those of probes stay behind them
+        horizon, of_validation = self.horizon, self.suggest_from == "val_loss"
+        if of_validation and records.val_loss is None:
+            self.suggestions |= {rule: Suggestion(None, rule, words.NO_VALIDATION) for rule in RULES}
+        else:
+            aimed = replace(records, train_steps=horizon.steps, train_schedule=horizon.schedule)
+            self.suggestions |= aimed.suggestions(self.suggest_from)  # those of probes stay behind them
+        self.as_read.pop(DEFAULT_RULE, None)
         with suppress(NoSuggestionError):
-            self.near[DEFAULT_RULE] = rate_of(records)
+            self.as_read[DEFAULT_RULE] = rate_of(records)
+        if of_validation and records.val_loss is not None:
+            with suppress(NoSuggestionError):  # where it gives none, probes start from that of the training loss
+                self.as_read[DEFAULT_RULE] = rate_of(replace(records, loss=records.val_loss, repeats=()))
 
     def _aimed(self, evidence: Evidence) -> Suggestion:
         return replace(evidence, horizon=self.horizon).suggestion

@@ -1,5 +1,8 @@
-// The chart in a view: the live one, which is a widget of its own made in Python, or a picture of it.
+// The live chart, a widget of its own made in Python, and the picture of it for pages that cannot mount a widget.
 
+import type { Model } from "./models";
+
+export const NAME = "Loss over the learning rate";
 const CHECK_MS = 250;
 const CHECKS = 20; // then a change of the size will tell bqplot itself
 
@@ -10,11 +13,9 @@ interface ChildView {
   remove(): void;
 }
 
-/** The part of the chart's model that tells if a kernel stands behind it; hosts that say nothing of it have one. */
-interface ChildModel {
+/** The figure's model, which tells if a kernel stands behind it; hosts that say nothing of it have one. */
+interface ChildModel extends Model {
   comm_live?: boolean;
-  on?(event: string, callback: () => void): void;
-  off?(event: string, callback: () => void): void;
 }
 
 /** The part of the host's widget manager that is used here; anywidget's own types have only get_model. */
@@ -23,17 +24,16 @@ export interface WidgetManager {
   create_view(model: ChildModel, options: object): Promise<ChildView>;
 }
 
-/** The id in a reference to a widget, "IPY_MODEL_…". */
-export function idOf(reference: string): string {
-  return reference.replace("IPY_MODEL_", "");
+export function canMount(manager: Partial<WidgetManager> | undefined): manager is WidgetManager {
+  return typeof manager?.get_model === "function" && typeof manager.create_view === "function";
 }
 
-/** Mount the widget with this id, tell if a kernel stands behind it, and return a function that removes it. */
+/** Mount the widget with this id, tell of its model and if a kernel stands behind it, and return a function that removes it. */
 export function mountFigure(
   manager: WidgetManager,
   id: string,
   into: HTMLElement,
-  tellLive: (isLive: boolean) => void,
+  tell: { live(isLive: boolean): void; figure(model: Model): void },
 ): () => void {
   let isGone = false;
   let child: ChildView | undefined;
@@ -45,7 +45,8 @@ export function mountFigure(
     if (isGone) {
       return;
     }
-    const follow = (): void => tellLive(model.comm_live !== false);
+    tell.figure(model);
+    const follow = (): void => tell.live(model.comm_live !== false);
     model.on?.("comm_live_update", follow);
     unfollow = () => model.off?.("comm_live_update", follow);
     follow();
@@ -54,6 +55,7 @@ export function mountFigure(
       child.remove();
       return;
     }
+    child.el.setAttribute("aria-hidden", "true"); // the chart's own text says more than its ticks do
     into.replaceChildren(child.el);
     // bqplot measures and draws its figure on this event; without it, the chart stays empty.
     child.trigger("displayed");
@@ -100,12 +102,11 @@ function keepMeasured(child: ChildView): () => void {
 /** Make room for pictures of the chart, and return a function that shows one, an SVG document. */
 export function makePicture(into: HTMLElement): (svg: string) => void {
   const image = document.createElement("img");
-  image.alt = "Loss over the learning rate";
+  image.alt = NAME;
   const caption = document.createElement("p");
   caption.textContent =
     "This page cannot show the live chart. The picture of it follows the run; to pick a rate, type it below.";
   into.classList.add("lrw-pictured");
-  into.removeAttribute("title");
   into.replaceChildren(image, caption);
   let shown = "";
   image.hidden = true;

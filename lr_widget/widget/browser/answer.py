@@ -1,0 +1,148 @@
+"""The answer: the suggested rate and why, the ways on where there is none, and the code that gives it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from .. import words
+from ..arguments import probe_plan, sweep_of
+from ..choice import NO_RATE, advice
+from ..kernel import shell
+from ..takeaway import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ...horizon import Horizon
+    from ...results import Evidence, LRRecords
+    from ...schedule import Sweep
+    from ...suggest import Suggestion
+    from ...training import RateSetter
+    from ..arguments import Arguments, NoArguments
+    from ..choice import Advice, Selection
+    from ..jobs import Job
+    from ..kernel import Run
+    from . import messages
+
+
+class Owner(Protocol):
+    """The part of the widget that an answer depends on."""
+
+    sweep: Sweep
+    start_lr: float
+    end_lr: float
+    num_steps: int
+    repeats: int
+    max_probe_steps: int
+    suggest_from: str
+    horizon: Horizon
+    variable: str
+    records: LRRecords | None
+    evidence: Evidence | None
+
+
+class Answers:
+    """Answer with the selected rate, its reason and the ways on.
+
+    Args:
+        owner: the widget.
+        arguments: what it was made with.
+        selection: the suggestions, the rule and the pick.
+    """
+
+    def __init__(self, owner: Owner, arguments: Arguments | NoArguments, selection: Selection) -> None:
+        self._owner, self._arguments, self._selection = owner, arguments, selection
+        self._advice: Sequence[Advice] = ()
+
+    def make(self, run: Run[Job] | None, rates: RateSetter | None) -> messages.Answer:
+        """Say the suggested rate and why, or in its place announce the run or say that it goes on.
+
+        Args:
+            run: the run in progress, or None.
+            rates: sets the rates of the optimizer; None without one.
+        """
+        selection = self._selection
+        self._advice = self._ways_on() if run is None else ()
+        suggested = selection.suggestion if run is None else None
+        lr = None if suggested is None else suggested.lr
+        return {
+            "lr": "" if lr is None else words.rate(lr),
+            "range": "" if lr is None or suggested is None else words.range_text(suggested),
+            "confidence": "" if lr is None or suggested is None else words.confidence(suggested),
+            "purpose": "" if lr is None else words.purpose(selection.rule, selection.horizon),
+            "reason": run.job.waiting if run is not None else selection.reason or self._announcement(),
+            "is_missing": suggested is not None and lr is None,
+            "advice": [each.label for each in self._advice],
+            "plan": probe_plan(selection.to_probe, self._owner.max_probe_steps, self._owner.horizon),
+            "rules": _rules(selection.suggestions),
+            "selected": selection.text,
+            "is_picked": selection.pick is not None,
+            "code": "" if run is not None else self.code(rates),
+        }
+
+    def find_advice(self, label: object) -> Advice:
+        """Return the advice with this label.
+
+        Raises:
+            ValueError: it is not offered any more.
+        """
+        for each in self._advice:
+            if each.label == label:
+                return each
+        raise ValueError("this advice is not offered any more, so nothing was done; choose one that is shown")
+
+    def possible(self) -> list[messages.Possible]:
+        """List the commands that make sense while no run is in progress."""
+        selection, has_model = self._selection, self._arguments.can_run
+        can: list[messages.Possible] = ["start", "set"] if has_model else []
+        can.append("pick")
+        if has_model and selection.to_probe is not None:
+            can.append("probe")
+        if selection.lr is not None:
+            can += ["copy", "apply", "code"] if has_model else ["copy", "code"]
+        if selection.pick is not None:
+            can.append("clear")
+        return can
+
+    def code(self, rates: RateSetter | None) -> str:
+        """Return the script for *Copy code*; empty without a rate."""
+        owner, selection = self._owner, self._selection
+        if not selection.text:
+            return ""
+        is_picked = selection.pick is not None
+        running, records = shell(), owner.records
+        sweep = owner.sweep if records is None else sweep_of(records) or owner.sweep
+        return self._arguments.script(
+            Choice(
+                float(selection.text),
+                None if is_picked else selection.rule,
+                selection.suggest_from,
+                None if owner.evidence is None else owner.evidence.suggested,
+                owner.max_probe_steps,
+            ),
+            sweep=sweep,
+            repeats=owner.repeats if records is None else max(len(records.repeats), 1),
+            horizon=owner.horizon,
+            variable=owner.variable,
+            shares=() if rates is None else rates.shares,
+            namespace={} if running is None else running.user_ns,
+        )
+
+    def _ways_on(self) -> Sequence[Advice]:
+        if not self._arguments.can_run:
+            return ()
+        selection, owner = self._selection, self._owner
+        return advice(selection.to_improve, owner.records, owner, can_probe=selection.to_probe is not None)
+
+    def _announcement(self) -> str:
+        owner = self._owner
+        if not self._arguments.can_run:
+            return "These are records without a model: there is nothing to run."
+        return words.before_run(owner.sweep, owner.repeats, owner.horizon)
+
+
+def _rules(suggestions: Mapping[str, Suggestion]) -> list[messages.Rule]:
+    return [
+        {"name": name, "lr": NO_RATE if s.lr is None else words.rate(s.lr), "reason": s.reason}
+        for name, s in suggestions.items()
+    ]
