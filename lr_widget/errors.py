@@ -50,7 +50,7 @@ class OverwriteError(NotebookError):
 
 def add_note(error: BaseException, note: str) -> None:
     """Add a note to the exception, unless its notes are no list; tracebacks show it below the message."""
-    with suppress(Exception):  # the attributes are anybody's, and the exception matters more than the note
+    with suppress(TypeError, AttributeError):  # no more, as a signal handler may raise anything at any line
         if hasattr(error, "add_note"):
             error.add_note(note)
         else:  # Python 3.10: the attribute that 3.11's add_note writes

@@ -112,13 +112,20 @@ def train(model: Any) -> None:
 # The methods of ipywidgets and those for other modules of the package are not listed.
 WIDGET = {
     "constructor": (
-        "(model, optimizer, loss_fn, train_data, variable='lr', *, smoothing=0.9, max_probe_steps=300, **keywords)"
+        "(model, optimizer, loss_fn, train_data, variable='lr', *, smoothing=0.9, max_probe_steps=300, "
+        "loss_scale='linear', loss_min=None, loss_max=None, suggest_from='loss', **keywords)"
     ),
+    "add": "(self, records, *, name=None)",
     "apply": "(self)",
     "close": "(self)",
-    "copy_to_notebook": "(self)",
+    "copy_to_notebook": "(self, *, overwrite=False)",
+    "from_records": "classmethod (records, **settings)",
+    "hide": "(self, run, *, is_hidden=True)",
+    "names": "property",
     "pause": "(self)",
     "probe": "(self)",
+    "remove": "(self, run)",
+    "rename": "(self, run, name)",
     "resume": "(self)",
     "run": "(self)",
     "start": "(self)",
@@ -129,12 +136,18 @@ WIDGET = {
 }
 
 TRAITS = {
+    "answer": "Dict; synced",
+    "chart_state": "Dict; synced",
     "end_lr": "Rate; synced; default 10.0",
     "evidence": "Instance of Evidence or None",
     "figure": "Instance of DOMWidget; synced",
     "history": "Tuple",
+    "loss_max": "LossLimit or None; synced; default None",
+    "loss_min": "LossLimit or None; synced; default None",
+    "loss_scale": "Enum of linear, log; synced; default 'linear'",
     "max_probe_steps": "Count; synced; default 300",
     "num_steps": "Count; synced; default 100",
+    "progress": "Dict; synced",
     "picture": "Unicode; synced; default ''",
     "records": "Instance of LRRecords or None",
     "repeats": "Count; synced; default 1",
@@ -146,6 +159,7 @@ TRAITS = {
     "smoothing": "Smoothing; synced; default 0.9",
     "start_lr": "Rate; synced; default 1e-07",
     "status": "Enum of idle, running, paused, finished, failed; synced; default 'idle'",
+    "suggest_from": "Enum of loss, val_loss; synced; default 'loss'",
     "suggestion": "Instance of Suggestion or None",
     "train_schedule": "TrainSchedule; synced; default 'constant'",
     "train_steps": "TrainSteps or None; synced; default None",

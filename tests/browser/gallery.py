@@ -54,11 +54,7 @@ def _take(notebook: Notebook, state: State, folder: Path) -> None:
         notebook.widget.and_(notebook.page.locator(f'[data-theme="{theme.lower()}"]')).wait_for()
         for width in WIDTHS_PX:
             notebook.page.evaluate(
-                """width => {
-                    document.activeElement.blur();
-                    document.querySelector('.lrw').parentElement.style.width = `${width}px`;
-                }""",
-                width,
+                "width => { document.querySelector('.lrw').parentElement.style.width = `${width}px`; }", width
             )
             notebook.page.wait_for_timeout(400)  # bqplot draws its figure anew some time after a change of its size
             notebook.widget.screenshot(path=folder / _file(state, theme, width))

@@ -175,7 +175,7 @@ def gives_the_rate_a_name() -> None:
     with pytest.MonkeyPatch.context() as patch, line().widget(variable="my_fancy_lr") as widget:
         suggestion = widget.run().suggest()
         patch.setattr(hosts, "shell", lambda: shell)
-        widget.copy_to_notebook()
+        widget.copy_to_notebook(overwrite=True)  # the variable holds a rate of the user's own
     assert variables == {"my_fancy_lr": pytest.approx(float(suggestion), rel=0.05), "lr": 0.5}
 
 
