@@ -170,7 +170,7 @@ def test_both_sides_have_the_same_names_and_types() -> None:
         ("  schedule: string;\n", "", "SweepOf.schedule is missing in TypeScript"),
         ('  | "probe_aside"\n', "", "ChartState.legend is "),
         (' | "clear"', ' | "clear" | "export"', "ViewState.can is "),
-        ('  | "reset_zoom"\n', "", "ViewState.can is "),
+        ('  | "zoom"\n', "", "ViewState.can is "),
         ("  num_steps: number;\n  repeats", "  num_steps: string;\n  repeats", "State.num_steps is string"),
         ("  train_steps: number | null;", "  train_steps: number;", "State.train_steps is number in TypeScript"),
         ("  loss_max: number | null;", "  loss_max: number;", "State.loss_max is number in TypeScript"),

@@ -59,6 +59,22 @@ export function setValue(field: HTMLInputElement, value: string): void {
   }
 }
 
+/** Let a field rest; a disabled one would lose the focus. What was typed and not sent is dropped. */
+export function setReadOnly(field: HTMLInputElement, isReadOnly: boolean): void {
+  field.readOnly = isReadOnly;
+  if (isReadOnly) {
+    drop(field);
+  }
+}
+
+/** Bring the value that is shown back in the place of what is typed. */
+function drop(field: HTMLInputElement): void {
+  if (field.dataset.edited === "yes") {
+    delete field.dataset.edited;
+    field.value = field.dataset.shown ?? "";
+  }
+}
+
 /** Choose another option; the same one is not set again, as that could disturb an open list. */
 export function showChoice(list: HTMLSelectElement, value: string): void {
   if (list.value !== value) {
@@ -177,8 +193,7 @@ export function commitOnEnter(field: HTMLInputElement, commit: () => void): void
     if (event.key === "Enter") {
       end();
     } else if (event.key === "Escape") {
-      delete field.dataset.edited;
-      field.value = field.dataset.shown ?? "";
+      drop(field);
     }
   });
 }

@@ -15,7 +15,6 @@ export type Possible =
   | "pick"
   | "clear"
   | "zoom"
-  | "reset_zoom"
   | "csv";
 export type TrainSchedule =
   | "constant"
@@ -136,6 +135,7 @@ export interface ShownRun {
   lr: string; // that the rule auto reads off it, or "none"
   is_hidden: boolean;
   is_current: boolean;
+  is_growing: boolean; // its name and its place are not settled yet
   num_points: number;
   marks: Marks | null;
   sweep: SweepOf | null;

@@ -80,7 +80,25 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     view.say(said); // other words of this browser, of an earlier click, go
     channel.send(command);
   };
-  const view = createView(root, { send, slide: channel.slide, exportAs: (kind) => chart.exportAs(kind) });
+  const view = createView(root, {
+    send,
+    slide: channel.slide,
+    exportAs: (kind) => chart.exportAs(kind),
+    resetZoom: () => chart.resetZoom(),
+  });
+  let frame = 0;
+  const show = (): void => {
+    frame = 0;
+    const state = readState(model);
+    chart.show(state);
+    const is_zoomed = chart.isZoomed(); // without a kernel, this browser zooms
+    view.show({ ...state, chart_state: { ...state.chart_state, is_zoomed } });
+    sayIfChanged();
+  };
+  // However many messages come, show the last state, once a frame.
+  const showSoon = (): void => {
+    frame ||= requestAnimationFrame(show);
+  };
   const id = idOf(String(model.get("figure")));
   const chart = createChart({
     into: view.chart,
@@ -89,25 +107,17 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     send,
     say: view.say,
     tellLive: view.setLive,
+    tellZoom: showSoon,
   });
-
-  let frame = 0;
-  const show = (): void => {
-    frame = 0;
-    const state = readState(model);
-    view.show(state);
-    chart.show(state);
-    sayIfChanged();
-  };
-  // However many messages come, show the last state, once a frame.
   const update = (): void => {
     hear();
-    frame ||= requestAnimationFrame(show);
+    showSoon();
   };
   const receive = (content: unknown): void => {
     hear();
     channel.receive(content);
     chart.receive(content);
+    showSoon(); // an entry that has changed nothing gives way to the setting
   };
   const events = STATE_KEYS.map((key) => `change:${key}`);
   for (const event of events) {

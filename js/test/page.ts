@@ -12,6 +12,7 @@ export interface Page {
   /** Called when the last value of a slider was answered. */
   settle: () => void;
   exportAs: Mock;
+  resetZoom: Mock;
   ref<T extends HTMLElement = HTMLInputElement>(name: string): T;
   /** Type a text into a field, and press Enter. */
   enter(field: string | HTMLInputElement, text: string): void;
@@ -23,11 +24,12 @@ export function openPage(): Page {
   document.body.replaceChildren(root);
   const sent: Command[] = [];
   const exportAs = vi.fn();
+  const resetZoom = vi.fn();
   const slide = (command: SetCommand, settled: () => void): void => {
     sent.push(command);
     page.settle = settled;
   };
-  const view = createView(root, { send: (command) => void sent.push(command), slide, exportAs });
+  const view = createView(root, { send: (command) => void sent.push(command), slide, exportAs, resetZoom });
   const ref = <T extends HTMLElement = HTMLInputElement>(name: string): T =>
     root.querySelector<T>(`[data-ref="${name}"]`) as T;
   const page: Page = {
@@ -36,6 +38,7 @@ export function openPage(): Page {
     sent,
     settle: () => undefined,
     exportAs,
+    resetZoom,
     ref,
     enter(field, text) {
       const input = typeof field === "string" ? ref(field) : field;

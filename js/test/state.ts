@@ -73,6 +73,7 @@ export function makeRun(run_id: number, changes: Partial<ShownRun> = {}): ShownR
     lr: "none",
     is_hidden: false,
     is_current: false,
+    is_growing: false,
     num_points: 100,
     marks: null,
     sweep: null,

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { oneRun } from "./chart/stubs";
 import { FakeModel, makePlace, type Place } from "./model";
 import { rests } from "./page";
 import { makeState } from "./state";
@@ -189,4 +190,54 @@ test("however many messages come, the last state is shown once a frame, in bound
   model.emit("change:view_state");
   vi.advanceTimersByTime(20);
   expect(note()).toBe("Ready.");
+});
+
+test.each([
+  ["num_steps", "1e2", "100"],
+  ["end_lr", "10.0", "10"],
+  ["start_lr", "abc", "1e-7"],
+])(
+  "an entry in %s that changes nothing, %s, is shown as the setting once Python has answered",
+  async (name, text, shown) => {
+    const model = new FakeModel(makeState());
+    render(model);
+    await settled();
+    const field = el.querySelector(`[data-ref="${name}"]`) as HTMLInputElement;
+    const type = (typed: string): void => {
+      field.value = typed;
+      field.dispatchEvent(new Event("input"));
+    };
+    const enter = async (): Promise<void> => {
+      field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
+      await settled();
+      expect(field.value).toBe(text);
+    };
+    type(text);
+    await enter();
+    model.emit("msg:custom", { done: model.sent.at(-1)?.serial });
+    await settled();
+    expect(field.value).toBe(shown);
+    type(text);
+    await enter();
+    type(`${text}5`); // while the answer is on its way
+    model.emit("msg:custom", { done: model.sent.at(-1)?.serial });
+    await settled();
+    expect(field.value).toBe(`${text}5`);
+  },
+);
+
+test("Reset zoom shows all again, also after the kernel has died", async () => {
+  const { figure, runs } = oneRun();
+  const model = new FakeModel(makeState({ chart_state: { is_zoomed: true, runs } }, { can: ["zoom"] }));
+  Object.assign(model.widget_manager, { get_model: () => Promise.resolve(figure) });
+  render(model);
+  await settled();
+  press("resetZoom");
+  expect(model.sent).toEqual([{ command: "zoom", value: null, serial: expect.any(String) }]);
+  figure.comm_live = false;
+  figure.emit("comm_live_update");
+  press("resetZoom");
+  await settled();
+  expect(model.sent).toHaveLength(1);
+  expect(el.querySelector<HTMLElement>('[data-ref="resetZoom"]')?.hidden).toBe(true);
 });

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..distributed import is_first_rank
@@ -11,7 +10,7 @@ from ..errors import RestoreError, add_note
 from ..schedule import rate_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from typing_extensions import Self
 
@@ -107,15 +106,13 @@ def drain(steps: Steps, show: Show) -> str:
         steps.close()  # again, as in `keep`
 
 
-@contextmanager
-def progress_bar(title: str, total: int, *, enabled: bool) -> Iterator[Show]:
-    """Yield a function that shows each record in a tqdm bar of `total` steps, on rank 0 of several processes.
+def drain_in_bar(steps: Steps, title: str, total: int, *, enabled: bool) -> str:
+    """Take all steps, as `drain` does, and show each record in a tqdm bar of `total` steps, on rank 0 of several.
 
-    It does nothing unless enabled.
+    Where the steps end early by themselves, those that were taken fill the bar. Nothing is shown unless enabled.
     """
     if not enabled or not is_first_rank():
-        yield lambda record: None
-        return
+        return drain(steps, lambda record: None)
     from tqdm.auto import tqdm
 
     last: StepRecord | None = None
@@ -127,9 +124,19 @@ def progress_bar(title: str, total: int, *, enabled: bool) -> Iterator[Show]:
             if bar.update():  # drawn, as it is some times a second; to make the words at each step would cost more
                 bar.set_postfix_str(_words(record), refresh=False)
 
-        yield show
+        reason = drain(steps, show)
+        if reason != "interrupted" and bar.n < total and not bar.disable:
+            _fill(bar)
         if last is not None:
             bar.set_postfix_str(_words(last))
+    return reason
+
+
+def _fill(bar: Any) -> None:
+    """End a bar at what was done; a notebook's would turn red, as after an error."""
+    done, begun = bar.n, bar.start_t
+    bar.reset(total=done)  # not by `total` alone, as the bar in a notebook has a length of its own
+    bar.n, bar.start_t = done, begun
 
 
 def _words(record: StepRecord) -> str:

@@ -13,7 +13,7 @@ from ..distributed import of_first_rank
 from ..results import LRRecords
 from .keywords import Keywords, refuse_unknown, spelled_out
 from .plan import Plan, make_plan
-from .progress import OpenRangeTest, drain, keep, progress_bar
+from .progress import OpenRangeTest, drain_in_bar, keep
 from .sweep import Steps, run_sweep
 
 if TYPE_CHECKING:
@@ -182,8 +182,7 @@ def range_test(
 
 def run_to_end(test: RangeTest | EachGroup, *, progress: bool) -> str:
     """Take all steps of a range test, with a tqdm bar if wanted, and return the stop reason."""
-    with progress_bar("range test", test.num_steps, enabled=progress) as show:
-        return drain(test.steps(), show)
+    return drain_in_bar(test.steps(), "range test", test.num_steps, enabled=progress)
 
 
 class RangeTest:

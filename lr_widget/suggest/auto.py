@@ -25,6 +25,7 @@ CLEAR_EVIDENCE = 400.0  # from there on 9 of 10 rates of the benchmark are near-
 SURE = 0.9
 END_SHARE = 20  # the last twentieth of the sweep is too short to tell a bottom from a fall that goes on
 AGREEING_FACTOR = 3.0
+MORE_POINTS = "take more steps or, for validation losses, lower val_every"
 
 
 def auto(curve: Curve, others: Iterable[float | None]) -> Suggestion:
@@ -48,7 +49,8 @@ def auto(curve: Curve, others: Iterable[float | None]) -> Suggestion:
         the very end.
     """
     if curve.x.size < PARAMETERS:
-        reason = f"{curve.x.size} points are too few to tell a fall from noise; take at least {PARAMETERS} steps."
+        few = f"{curve.x.size} points are too few to tell a fall from noise"
+        reason = f"{few}; at least {PARAMETERS} are needed: {MORE_POINTS}."
         return Suggestion(None, "auto", reason, remedies=("num_steps",))
     shapes = curve.shapes
     if shapes is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..schedule import rate_text
-from .auto import auto
+from .auto import MORE_POINTS, auto
 from .curve import MIN_POINTS, prepare, read_points
 from .peers import PEERS
 from .suggestion import Suggestion
@@ -97,7 +97,8 @@ def _suggest(points: Points, rule: str) -> Suggestion:
 
 def _too_little(points: Points) -> tuple[str, tuple[str, ...]]:
     if points.lrs.size < MIN_POINTS:
-        reason = f"Only {points.lrs.size} rates have a finite loss; a suggestion needs at least {MIN_POINTS}."
+        few = "1 rate has" if points.lrs.size == 1 else f"{points.lrs.size} rates have"
+        reason = f"Only {few} a finite loss; a suggestion needs at least {MIN_POINTS}: {MORE_POINTS}."
         return reason, ("num_steps",)
     if points.losses.min() == points.losses.max():
         return "The loss is the same at every rate; check that the optimizer trains this model.", ()

@@ -55,6 +55,7 @@ class Arguments:
     Args:
         positional: model, optimizer, loss_fn, train_data, as for `lr_widget.range_test`.
         keywords: those of `lr_widget.range_test`, except `progress`.
+        suggest_from: the losses that the rules will read.
 
     Attributes:
         positional, keywords: as given; the keywords without those that are traits.
@@ -69,8 +70,12 @@ class Arguments:
 
     can_run = True
 
-    def __init__(self, positional: tuple[Any, Any, Any, Any], keywords: dict[str, Any]) -> None:
+    def __init__(
+        self, positional: tuple[Any, Any, Any, Any], keywords: dict[str, Any], suggest_from: str = "loss"
+    ) -> None:
         refuse_unknown("LRFinderWidget", keywords, [*DEFAULTS, "repeats", "max_probe_steps", *_SHOWN])
+        if suggest_from == "val_loss" and keywords.get("val_data") is None:
+            raise ValueError('suggest_from="val_loss" needs validation losses, got no val_data; give some')
         if callable(keywords.get("schedule")):
             raise TypeError(
                 'the widget\'s sliders set the sweep, so schedule must be "exponential" or "linear", no function'
@@ -178,7 +183,8 @@ class NoArguments:
 
     def script(self, choice: Choice, *, variable: str, **_: object) -> str:
         """Write the rate alone: nothing else is known."""
-        return f"{variable} = {rate_code(choice.lr)}\n"
+        source = f"  # read off the records named {choice.source!r}" if choice.source else ""
+        return f"{variable} = {rate_code(choice.lr)}{source}\n"
 
 
 def probe_plan(lr: float | None, max_steps: int, horizon: Horizon) -> str:

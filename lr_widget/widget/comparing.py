@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..checks import describe, shown
 from ..engine import refuse_unknown
 from ..results import LRRecords
 from .arguments import SETTINGS_OF_RECORDS, NoArguments
+from .runs import MAX_RUNS
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -26,28 +27,23 @@ class Comparing:
         raise NotImplementedError
 
     @classmethod
-    def from_records(cls, records: LRRecords | Mapping[str, LRRecords], **settings: Any) -> Self:
+    def from_records(cls, records: LRRecords | Mapping[Any, LRRecords] | Sequence[LRRecords], **settings: Any) -> Self:
         """Open a widget on records, without a model: to look at them, to compare them, to take a rate.
 
         Comparing three sizes of batches, where `records_of(size)` runs a range test:
         `LRFinderWidget.from_records({f"batch {size}": records_of(size) for size in (16, 64, 256)})`.
 
         Args:
-            records: of a range test, or of several by name; the suggestion is for the last ones.
+            records: of a range test, of several by name, or of several in a list; the suggestion is for the last ones.
             **settings: `variable`, `smoothing`, `loss_scale`, `loss_min`, `loss_max`, `suggest_from`, `train_steps` and
                 `train_schedule`, as for a widget with a model.
 
         Raises:
             TypeError: these are no records, or a setting has another name.
-            ValueError: there are none.
+            ValueError: there are none, or more than 20.
         """
-        refuse_unknown("from_records", settings, SETTINGS_OF_RECORDS)
-        named = (
-            {name: checked_records(each) for name, each in records.items()} if isinstance(records, Mapping) else None
-        )
-        if named is not None and not named:
-            raise ValueError("from_records needs at least one run, got an empty mapping; give {name: records}")
-        runs = [(None, checked_records(records))] if named is None else [*named.items()]
+        refuse_unknown("LRFinderWidget.from_records", settings, SETTINGS_OF_RECORDS)
+        runs = _named(records)
         widget = cls.__new__(cls)
         widget.open_on(NoArguments(runs[-1][1]), **settings)
         widget.screen.change_runs(lambda results: results.open(runs))
@@ -91,10 +87,10 @@ class Comparing:
         self.screen.change_runs(lambda results: results.runs.hide(self._id(run), is_hidden=is_hidden))
 
     def remove(self, run: int | str) -> None:
-        """Forget a run. Without the latest one, the suggestion is read off the latest of the others.
+        """Forget a run. Without the latest one here, the suggestion is read off the one before, or off added records.
 
         Raises:
-            ValueError: there is no such run.
+            ValueError: there is no such run, or it is being probed.
         """
         self.screen.change_runs(lambda results: results.remove(self._id(run)))
 
@@ -117,3 +113,21 @@ def checked_records(records: object) -> LRRecords:
             f"a run must be the records of a range test, got {describe(records)}; give what range_test returns"
         )
     return records
+
+
+def _named(records: object) -> list[tuple[str | None, LRRecords]]:
+    """Return records with their names, before anything is made of them.
+
+    Raises:
+        TypeError: these are no records.
+        ValueError: there are none, or too many.
+    """
+    runs: list[tuple[str | None, LRRecords]]
+    if isinstance(records, Mapping):
+        runs = [(str(name), checked_records(each)) for name, each in records.items()]
+    else:
+        several = records if isinstance(records, (list, tuple)) else [records]
+        runs = [(None, checked_records(each)) for each in several]
+    if not 0 < len(runs) <= MAX_RUNS:
+        raise ValueError(f"from_records takes 1 to {MAX_RUNS} runs, got {len(runs)}; give those that you compare")
+    return runs

@@ -76,6 +76,12 @@ def sentence(text: str) -> str:
     return start + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
+def let_go(error: BaseException) -> None:
+    """Let the frames of an error that was told go, with all that they hold: tensors of a step, batches."""
+    for one in _related(error):
+        traceback.clear_frames(one.__traceback__)
+
+
 def _few_lines(text: str) -> str:
     lines = text.split("\n")
     if len(lines) <= _MAX_TITLE_LINES:
@@ -114,12 +120,17 @@ def _traceback(error: BaseException) -> str:
 
 
 def _has_few_related(error: BaseException) -> bool:
-    seen, waiting = {id(error)}, [error]
-    while waiting and len(seen) <= _MAX_RELATED:
+    return len(_related(error)) <= _MAX_RELATED
+
+
+def _related(error: BaseException) -> list[BaseException]:
+    """Return the error with its causes, contexts and members, not many more than are written out."""
+    found, waiting = {id(error): error}, [error]
+    while waiting and len(found) <= _MAX_RELATED:
         one = waiting.pop()
         members = one.exceptions[: _MAX_RELATED + 1] if isinstance(one, _GROUP) else ()
         for other in (one.__cause__, one.__context__, *members):
-            if other is not None and id(other) not in seen:
-                seen.add(id(other))
+            if other is not None and id(other) not in found:
+                found[id(other)] = other
                 waiting.append(other)
-    return len(seen) <= _MAX_RELATED
+    return [*found.values()]

@@ -29,8 +29,8 @@ class Outcome(Protocol):
     def keep_records(self, records: LRRecords) -> bool:
         """Keep the records of a range test, and tell if the chosen rule reads a rate off them."""
 
-    def keep_evidence(self, evidence: Evidence) -> None:
-        """Keep the evidence of probes."""
+    def keep_evidence(self, evidence: Evidence, max_steps: int) -> None:
+        """Keep the evidence of probes that were allowed to cost so many steps."""
 
 
 class Job(Protocol):
@@ -178,7 +178,7 @@ class ProbeJob:
     def end(self, chart: LiveChart, outcome: Outcome, reason: str, seconds: float) -> tuple[words.EndKind, str]:
         """Keep the evidence and say how the probes ended."""
         evidence = self.probing.evidence()
-        outcome.keep_evidence(evidence)
+        outcome.keep_evidence(evidence, self.num_steps)
         return words.end_of_probes(reason, evidence, seconds)
 
     def settle(self, chart: LiveChart, evidence: Evidence | None) -> None:

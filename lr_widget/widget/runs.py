@@ -89,6 +89,7 @@ class Runs:
         *,
         run_id: int | None = None,
         color: int | None = None,
+        keep: int | None = None,
     ) -> KeptRun:
         """Keep a run, in place of the oldest one where there are 20.
 
@@ -98,12 +99,14 @@ class Runs:
             name: the user's own name; None for an automatic one.
             run_id: of a run of this widget; None for records of elsewhere.
             color: the place in the palette in which it was drawn while it grew; None for the next one.
+            keep: the id of a run that stays, however old it is.
 
         Raises:
             TypeError: the name is no text.
         """
         given = "" if name is None else _checked_name(name)
-        self._entries = self._entries[-(MAX_RUNS - 1) :]
+        if len(self._entries) >= MAX_RUNS:
+            self._entries.remove(next(entry for entry in self._entries if entry.run_id != keep))
         self._count += 1
         known = {**facts, **_sweep_of(records), **facts}  # in the order of the facts; theirs count
         entry = KeptRun(

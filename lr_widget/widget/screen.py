@@ -2,63 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from ..errors import NotebookError
 from . import words
-from .arguments import NoArguments
+from .arguments import CLOSED, NoArguments
 from .browser import Answers, Talk, make_chart_state, make_progress, make_view
 from .chart import LiveChart
-from .failures import failure
+from .failures import failure, let_go
 from .jobs import Place
 from .kernel import current_host
-from .results import Owner as ResultsOwner
-from .results import Results
+from .results import Owner, Results
 from .takeaway import Pages, table
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable
 
-    from ..schedule import Sweep
     from ..training import RateSetter
     from .arguments import Arguments
     from .failures import Failure
     from .jobs import Job
-    from .kernel import Run, Runner
+    from .kernel import Run
 
 
 _MAX_ROWS = 200_000  # of a CSV; some 15 MB in one message
-
-
-class Owner(ResultsOwner, Protocol):
-    """The part of the widget that its screen reads and writes."""
-
-    lock: threading.RLock
-    runner: Runner[Job]
-    sweep: Sweep
-    start_lr: float
-    end_lr: float
-    num_steps: int
-    repeats: int
-    max_probe_steps: int
-    smoothing: float
-    loss_scale: str
-    loss_min: float | None
-    loss_max: float | None
-    variable: str
-    status: str
-    progress: Mapping[str, Any]
-    view_state: Mapping[str, Any]
-    answer: Mapping[str, Any]
-    chart_state: Mapping[str, Any]
-    picture: str
-
-    def hold_sync(self) -> AbstractContextManager[None]:
-        """Hold the messages to the browser back until the block ends."""
-
-    def holding_errors(self) -> AbstractContextManager[list[Exception]]:
-        """Collect the errors of the user's observers until the block ends."""
 
 
 class Screen:
@@ -84,12 +52,14 @@ class Screen:
         self.talk = Talk(self._show_view)
         self.failure: Failure | None = None
         self.rates: RateSetter | None = arguments.rates
-        self.answers = Answers(owner, arguments, self.results.selection)
+        self.answers = Answers(owner, arguments, self.results)
         self.pages = Pages(self)
         self._owner = owner
         self._sends_pictures = not current_host().mounts_chart
         self._run: Run[Job] | None = None  # it may have ended
         self._drawn_sweep = arguments.sweep
+        self._is_closed = False
+        self._fault: Exception | None = None  # of the drawing of this run
         self._waiting = ""  # the words of the run in place of an answer
         self._pictured = -1  # how many messages of the chart the latest picture has
 
@@ -101,12 +71,20 @@ class Screen:
         self.refresh()
 
     def show(self, run: Run[Job]) -> int:
-        """Show how far a run is, and return the number of messages; called in the thread that trains."""
+        """Show how far a run is, and return the number of messages; called in the thread that trains.
+
+        A fault of the drawing is told at the end: it must not end the test.
+        """
         owner, before = self._owner, self.chart.messages
+        if self._is_closed:  # in the middle of a long step
+            return 0
         with owner.hold_sync():
             if run is not self._run:
                 self._begin(run)
-            run.job.draw(self.chart)
+            try:
+                run.job.draw(self.chart)
+            except Exception as error:  # noqa: BLE001  # whatever it is
+                self._fault = self._fault or error
             if owner.runner.current is run:
                 if run.is_paused and owner.status == "running":
                     self.talk.note_end("info", words.PAUSED)
@@ -120,17 +98,19 @@ class Screen:
 
     def end(self, run: Run[Job]) -> None:
         """Hand over the results of a run and show its end; called in the thread that trains."""
-        owner = self._owner
+        owner, results = self._owner, self.results
+        if self._is_closed:
+            return
         with owner.hold_sync(), owner.holding_errors() as errors:
             try:
                 self.show(run)
+                results.is_probing = False
                 if run.error is None:
-                    kind, text = run.job.end(self.chart, self.results, run.reason, run.seconds)
+                    kind, text = run.job.end(self.chart, results, run.reason, run.seconds)
                     if self._run is run:  # no observer has started the next one
                         self.talk.note_end(kind, text)
                 if self._run is run:
-                    self.results.growing = None
-                    run.job.settle(self.chart, owner.evidence)
+                    self._settle(run)
             except Exception as error:  # noqa: BLE001  # a fault of ours must not leave the widget saying that it runs
                 run.error = error
             self.results.mirror()
@@ -140,6 +120,17 @@ class Screen:
                 self._show_end(run, words.OBSERVER_FAILED)
         self.pages.keep()
 
+    def _settle(self, run: Run[Job]) -> None:
+        """Leave the chart as it stays until the next run."""
+        gave_nothing, self.results.growing = self.results.growing is not None, None
+        if gave_nothing and run.count:
+            self.chart.end_early()  # the curve shows where it failed
+        else:
+            self.chart.show_runs(*self.results.drawn())
+        run.job.settle(self.chart, self._owner.evidence)
+        if self._fault is not None:
+            raise self._fault
+
     def change(self, name: str, value: Any) -> None:
         """Update all that depends on a changed setting."""
         if name in ("variable", "selected_lr", "rule"):
@@ -148,21 +139,31 @@ class Screen:
             self.chart.smooth(value)
         elif name in ("loss_scale", "loss_min", "loss_max"):
             self._set_axis()
+            if self.chart.left_out:
+                self.talk.note_end("warning", self.chart.left_out)
+            self._keep()
         elif self.results.change(name, value):
             self._mark()
-            if self._owner.runner.current is None:
-                self.pages.keep()
+            self._keep()
             return
         self.refresh()
 
     def change_runs(self, change: Callable[[Results], object]) -> None:
         """Change the kept runs, and draw those that are left on the chart."""
-        with self._owner.lock:
-            change(self.results)
-            self.chart.show_runs(*self.results.drawn())
+        owner, results = self._owner, self.results
+        with owner.lock:
+            if self._is_closed:
+                raise NotebookError(CLOSED)
+            before = results.current
+            change(results)
+            self.chart.show_runs(*results.drawn())
+            if owner.runner.current is None:
+                self.chart.probe(owner.evidence)
+                if before not in (None, results.current):  # the words are on a run that is gone
+                    self._run = None
+                    self.talk.begin(words.READY)
             self._mark()
-            if self._owner.runner.current is None:
-                self.pages.keep()
+            self._keep()
 
     def zoom(self, window: tuple[float, float, float, float] | None) -> None:
         """Show a part of the chart, or all of it for None.
@@ -202,9 +203,11 @@ class Screen:
 
     def close(self) -> None:
         """Close the chart, and let go of the model."""
-        self.chart.close()
-        self.rates = self._run = None
-        self.answers = Answers(self._owner, NoArguments(self._owner.records), self.results.selection)
+        with self._owner.lock:
+            self._is_closed = True
+            self.chart.close()
+            self.rates = self._run = None
+            self.answers = Answers(self._owner, NoArguments(self._owner.records), self.results)
 
     @property
     def lock(self) -> threading.RLock:
@@ -244,7 +247,6 @@ class Screen:
                     run=owner.runner.current,
                     shown_run=self._run,
                     possible=self.answers.possible(),
-                    chart=self.chart,
                     has_curves=bool(results.runs.shown),
                     talk=self.talk,
                     failure=self.failure,
@@ -252,7 +254,8 @@ class Screen:
             )
 
     def _begin(self, run: Run[Job]) -> None:
-        self._run, self.failure, self.rates, self._waiting = run, None, run.job.rates, ""
+        self._run, self.failure, self.rates, self._waiting, self._fault = run, None, run.job.rates, "", None
+        self.results.is_probing = not run.job.hides_suggestion
         place = Place(run.run_id, self.results.runs.next_color)
         if run.job.hides_suggestion:
             self.results.begin(place, run.job.facts)
@@ -265,6 +268,8 @@ class Screen:
             if run.error is not None:
                 self.failure = failure(run.error, run.last)
                 self.talk.note_end("error", failed)
+                if not run.is_blocking:  # nobody can raise it any more, but its frames hold the tensors of its step
+                    let_go(run.error)
             self._owner.status = "finished" if run.error is None else "failed"
         self._mark()
 
@@ -274,6 +279,10 @@ class Screen:
         is_hidden = run is not None and run.job.hides_suggestion
         self.chart.mark(None if is_hidden else selection.suggestion, selection.pick)
         self.refresh()
+
+    def _keep(self) -> None:
+        if self._owner.runner.current is None:
+            self.pages.keep()
 
     def _set_axis(self) -> None:
         self.chart.set_axis(self._owner.loss_scale, self._owner.loss_min, self._owner.loss_max)

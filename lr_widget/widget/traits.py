@@ -172,3 +172,8 @@ class Shown(traitlets.HasTraits):
     answer = traitlets.Dict().tag(sync=True)
     chart_state = traitlets.Dict().tag(sync=True)
     picture = traitlets.Unicode().tag(sync=True)  # of the chart, where a page asks for it
+
+    @property
+    def is_busy(self) -> bool:
+        """A run is in progress."""
+        return self.status in ("running", "paused")

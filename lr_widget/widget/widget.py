@@ -68,7 +68,7 @@ class LRFinderWidget(Comparing, Settings, Shown, OneWriter, anywidget.AnyWidget)
         suggestion: what `rule` reads off them for that training, or None before.
         selected_lr: the rate that was picked on the chart or set here, else the suggested one, else None.
         evidence: what the latest probes showed, or None; the rule is then "probe".
-        history: the records of all runs that are kept, the oldest first.
+        history: the records of the runs that are kept, at most 20, the oldest first.
 
     Raises:
         TypeError: an unknown keyword, or an argument of a wrong kind.
@@ -105,7 +105,7 @@ class LRFinderWidget(Comparing, Settings, Shown, OneWriter, anywidget.AnyWidget)
         suggest_from: str = "loss",
         **keywords: Unpack[WidgetKeywords],
     ) -> None:
-        arguments = Arguments((model, optimizer, loss_fn, train_data), dict(keywords))
+        arguments = Arguments((model, optimizer, loss_fn, train_data), dict(keywords), suggest_from)
         axis = {"loss_scale": loss_scale, "loss_min": loss_min, "loss_max": loss_max}
         shown = {"variable": variable, "smoothing": smoothing, "max_probe_steps": max_probe_steps, **axis}
         self.open_on(arguments, suggest_from=suggest_from, **shown)
@@ -118,7 +118,11 @@ class LRFinderWidget(Comparing, Settings, Shown, OneWriter, anywidget.AnyWidget)
         self.sweep = arguments.sweep
         self.screen = Screen(self, arguments)
         self.runner: Runner[Job] = Runner(self.lock, self.screen.show, self.screen.end, Inbox(self))
-        super().__init__(figure=self.screen.chart.figure, **{**arguments.traits(), **settings})
+        try:
+            super().__init__(figure=self.screen.chart.figure, **{**arguments.traits(), **settings})
+        except BaseException:  # a setting is wrong
+            self.screen.chart.close()
+            raise
         self.is_open = True
         self.screen.open()
         self.on_msg(lambda _, content, __: receive(self, content))
@@ -203,6 +207,7 @@ class LRFinderWidget(Comparing, Settings, Shown, OneWriter, anywidget.AnyWidget)
         with self.lock:
             lr = self.screen.results.selection.need_as_shown("copy")
         put(self.variable, lr, overwrite=overwrite)
+        self.screen.talk.drop_question()
         self.screen.talk.say("good", words.copied(self.variable, lr))
         return lr
 
@@ -248,11 +253,6 @@ class LRFinderWidget(Comparing, Settings, Shown, OneWriter, anywidget.AnyWidget)
                     self.status = "running"  # a pause that follows at once is then a new one
                 self.screen.talk.say("info", words.STEERING[action])
 
-    @property
-    def is_busy(self) -> bool:
-        """A run is in progress."""
-        return self.runner.current is not None
-
     def _range_test(self) -> RangeTestJob:
         return self._arguments.range_test(self.sweep, self.repeats, self.horizon)
 
@@ -278,7 +278,7 @@ class LRFinderWidget(Comparing, Settings, Shown, OneWriter, anywidget.AnyWidget)
         if self.is_open:
             if change["name"] in ("start_lr", "end_lr", "num_steps"):  # valid together, now that observers are told
                 self.sweep = Sweep(self.start_lr, self.end_lr, self.num_steps, self.sweep.schedule)
-            self.screen.change(change["name"], change["new"])
+            self.screen.change(change["name"], getattr(self, change["name"]))  # an observer may have set another since
 
     def set_state(self, sync_data: Any) -> None:
         """Treat traits set by a browser as `set` commands, so that both are checked alike."""

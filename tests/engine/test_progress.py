@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+import tqdm.notebook
 from torch import nn
 
 from lr_widget import StepRecord, range_test
-from lr_widget.engine.progress import drain, keep, progress_bar
+from lr_widget.engine.progress import drain, drain_in_bar, keep
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -77,10 +80,79 @@ def test_an_exception_of_the_users_goes_through_a_drain() -> None:
 
 
 def test_a_bar_that_is_not_enabled_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nor does it load tqdm's widgets."""
-    with progress_bar("range test", 3, enabled=False) as show:
-        show(StepRecord(1, 0.1, 1.0, (0.1,)))
+    """The steps are taken all the same."""
+    inner = Steps(3)
+    assert drain_in_bar(inner(), "range test", 3, enabled=False) == "completed"
+    assert inner.closed == 1
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.fixture
+def bars(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """All bars of a notebook that are made from now on, in the order in which they are."""
+    made: list[Any] = []
+
+    class Kept(tqdm.notebook.tqdm):  # type: ignore[misc]  # tqdm has no types
+        def __init__(self, *args: Any, **options: Any) -> None:
+            made.append(self)
+            super().__init__(*args, **options, display=False)
+
+    monkeypatch.setattr("tqdm.auto.tqdm", Kept)
+    return made
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 300])
+def test_a_test_that_ends_by_itself_fills_the_bar(bars: list[Any], count: int) -> None:
+    """In a notebook it would turn red otherwise, as after an error; the time it took stays."""
+    drain_in_bar(Steps(count)(), "range test", 300, enabled=True)
+    (bar,) = bars
+    _, inner, right = bar.container.children
+    assert (bar.n, bar.total, inner.value, inner.max, inner.bar_style) == (count, count, count, count, "success")
+    assert f"{count}/{count}" in right.value or count == 0
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ZeroDivisionError("mine")])
+def test_a_test_that_was_broken_off_leaves_the_bar_red_where_it_stood(bars: list[Any], error: BaseException) -> None:
+    """By Ctrl-C or by an exception."""
+    with suppress(ZeroDivisionError):
+        drain_in_bar(Steps(3, error)(), "range test", 12, enabled=True)
+    (bar,) = bars
+    _, inner, right = bar.container.children
+    assert (inner.value, inner.max, inner.bar_style) == (3, 12, "danger")
+    assert "3/12" in right.value
+
+
+def test_a_full_bar_keeps_its_time_and_its_last_words(bars: list[Any]) -> None:
+    """Three steps that take a minute each, by a clock of our own."""
+
+    def slow() -> Generator[StepRecord, None, str]:
+        now = bars[0].start_t + 180.0
+        bars[0]._time = lambda: now
+        yield from Steps(3)()
+        return "diverged"
+
+    assert drain_in_bar(slow(), "range test", 100, enabled=True) == "diverged"
+    right = bars[0].container.children[2].value
+    assert "03:00" in right
+    assert "lr\u20070.1,\u2007loss\u20070.3333" in right
+
+
+def test_a_bar_that_the_user_has_switched_off_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the variable of tqdm's own."""
+    monkeypatch.setattr("tqdm.auto.tqdm", partial(tqdm.tqdm, disable=True))
+    assert drain_in_bar(Steps(3)(), "range test", 100, enabled=True) == "completed"
+
+
+def test_a_test_that_diverges_ends_with_a_full_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    """`range_test` in a terminal: all steps that it took, of these."""
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    data = [(torch.ones(4, 2), torch.ones(4, 1))]
+    records = range_test(model, optimizer, nn.functional.mse_loss, data, end_lr=1e6, num_steps=60)
+    assert records.stop_reason == "diverged"
+    assert 0 < len(records) < 60
+    last = capsys.readouterr().err.rstrip().split("\r")[-1]
+    assert f"100%|{'█' * 10}| {len(records)}/{len(records)} " in last
 
 
 def test_the_progress_bar_counts_the_steps_and_shows_rate_and_loss(capsys: pytest.CaptureFixture[str]) -> None:

@@ -317,8 +317,8 @@ def needs_points(begin: int, end: int, losses: list[float], rate: float | None) 
     for rule in ("lightning", "auto"):
         suggestion = suggest_lr(lrs, kept, rule)
         assert suggestion.lr is None
-        few = f"Only {finite.sum()} rates have a finite loss; a suggestion needs at least 5."
-        assert (suggestion.reason == few) == (finite.sum() < 5)
+        few = f"Only {finite.sum()} rate{"s have" if finite.sum() != 1 else " has"} a finite loss; a suggestion needs at least 5: "
+        assert suggestion.reason.startswith(few) == (finite.sum() < 5)
 
 
 @SUITE.case("test_lr_attribute_when_suggestion_invalid")

@@ -53,7 +53,8 @@ def test_a_clear_curve_of_ten_points_is_enough():
     assert lr is not None
     assert 1e-2 <= lr * 10 ** (7 / 9) <= 9e-2
     assert suggest_lr(lrs[:9], losses[:9]).reason == (
-        "9 points are too few to tell a fall from noise; take at least 10 steps."
+        "9 points are too few to tell a fall from noise; at least 10 are needed: "
+        "take more steps or, for validation losses, lower val_every."
     )
 
 

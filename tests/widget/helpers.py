@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from ipywidgets.widgets import widget as registry
 from torch import nn
 
 from lr_widget import LRFinderWidget
@@ -79,6 +80,18 @@ def let_steps(training: Training, count: int) -> None:
     """Let the training do some more steps."""
     assert training.may_step is not None
     training.may_step.release(count)
+
+
+def join_runs() -> None:
+    """Wait for the threads of runs, which hold the model until their very end."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("lr_widget"):
+            thread.join(20)
+
+
+def registered() -> Any:
+    """The widgets that ipywidgets holds, by their ids."""
+    return registry._instances if hasattr(registry, "_instances") else registry.Widget.widgets  # in ipywidgets 7
 
 
 def in_another_thread(function: Callable[[], None]) -> None:

@@ -18,7 +18,7 @@ from torch import nn
 from lr_widget import LRFinderWidget, LRRecords, NotebookError, range_test
 from lr_widget.schedule import Sweep, rate_text
 
-from .helpers import Make, Training, click, let_steps, note, wait_until
+from .helpers import Make, Training, click, let_steps, note, registered, wait_until
 from .marks import earlier_curves, smoothed_curve, vertical_lines
 
 
@@ -90,6 +90,45 @@ def test_three_batch_sizes_are_compared_in_one_line(from_records: Any) -> None:
     assert list(drawn(widget)) == list(runs)
 
 
+def test_numbers_are_names_and_a_list_needs_none(from_records: Any) -> None:
+    """As sizes of batches are numbers; the runs of a list are told apart by what differs."""
+    a, b = records(1e-3), records(1e-2, start_lr=1e-8)
+    widget = from_records({16: a, 64: b, 0.5: a, None: b})
+    assert widget.names == ("16", "64", "0.5", "None")
+    for several in ([a, b], (a, b)):
+        widget = from_records(several)
+        assert (widget.history, widget.suggestion) == ((a, b), b.suggest())
+        assert widget.names == ("1e-7 … 10", "1e-8 … 10")
+    assert from_records([a]).names == ("run 1",)
+
+
+def test_twenty_records_are_shown_and_more_are_refused(from_records: Any) -> None:
+    """The oldest would be dropped without a word."""
+    assert len(from_records([records()] * 20).history) == 20
+    with pytest.raises(ValueError, match="from_records takes 1 to 20 runs, got 21; give those that you compare"):
+        from_records({f"run of {number}": records() for number in range(21)})
+
+
+@pytest.mark.parametrize(
+    ("given", "setting"),
+    [
+        (records(), {"smoothing": 2}),
+        (records(), {"loss_min": 2.0, "loss_max": 1.0}),
+        (records(), {"num_steps": 50}),
+        ({"a": records(), "b": 3}, {}),
+        ([records()] * 21, {}),
+    ],
+)
+def test_a_refused_widget_on_records_leaves_nothing_behind(given: Any, setting: dict[str, Any]) -> None:
+    """Neither a widget nor a part of its chart in the registry of ipywidgets."""
+    before = len(registered())
+    with pytest.raises(
+        (TypeError, ValueError, traitlets.TraitError), match=r"smoothing|loss_min|num_steps|a run|20 runs"
+    ):
+        LRFinderWidget.from_records(given, **setting)
+    assert len(registered()) == before
+
+
 def test_records_keep_the_repeats_and_the_schedule_of_their_test(from_records: Any) -> None:
     """The widget shows the settings that they were made with; records that do not say them get the usual ones."""
     repeats = (records(), records(1.1e-2))
@@ -114,13 +153,13 @@ def test_settings_of_a_widget_on_records(from_records: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ({}, ValueError, r"from_records needs at least one run, got an empty mapping; give \{name: records\}"),
-        ([], TypeError, r"must be the records of a range test, got a list of length 0; give what range_test returns"),
+        ({}, ValueError, "from_records takes 1 to 20 runs, got 0; give those that you compare"),
+        ([], ValueError, "from_records takes 1 to 20 runs, got 0; give those that you compare"),
+        ([records()] * 21, ValueError, "from_records takes 1 to 20 runs, got 21; give those that you compare"),
         (None, TypeError, r"must be the records of a range test, got None of type NoneType"),
         ("a.json", TypeError, r"must be the records of a range test, got 'a.json' of type str"),
         ({"a": 3}, TypeError, r"must be the records of a range test, got 3 of type int"),
         ({"a": records(), "b": None}, TypeError, r"must be the records of a range test, got None of type NoneType"),
-        ({3: records()}, TypeError, r"the name of a run must be a text, got 3 of type int"),
     ],
 )
 def test_what_are_no_records_is_refused(given: Any, error: type[Exception], message: str) -> None:
@@ -147,9 +186,10 @@ def test_a_wrong_setting_is_refused(setting: dict[str, Any], error: type[Excepti
 
 
 def test_the_script_of_records_is_the_rate(from_records: Any) -> None:
-    """That is all that is known."""
+    """And where it is from."""
     widget = from_records(records(), variable="best")
-    assert widget.answer["code"] == f"best = {rate_text(records().suggest().lr)}\n"
+    rate = rate_text(records().suggest().lr)
+    assert widget.answer["code"] == f"best = {rate}  # read off the records named 'run 1'\n"
     widget.selected_lr = 0.0123456
     assert widget.answer["code"] == "best = 0.0123456\n"
 
@@ -269,6 +309,34 @@ def test_the_current_run_can_go(make_widget: Make) -> None:
     assert len(widget.run()) == len(first)
 
 
+def test_where_the_latest_run_goes_the_one_before_comes_back(make_widget: Make) -> None:
+    """Records that were added for comparison are the last choice, however late they came."""
+    widget = make_widget(num_steps=30)
+    first = widget.run()
+    widget.run()
+    widget.add(records(), name="of elsewhere")
+    widget.remove(1)
+    assert (widget.records, widget.suggestion) == (first, first.suggest())
+    assert listed(widget, "is_current") == [True, False]
+    assert smoothed_curve(widget).x.tolist() == first.lr.tolist()
+    widget.remove(0)
+    assert (widget.suggestion, widget.names) == (records().suggest(), ("of elsewhere",))
+
+
+def test_only_the_run_that_grows_is_listed_as_growing(running: LRFinderWidget, training: Training) -> None:
+    """Its name and its place are not settled; at its end it is a kept run like the others."""
+    running.add(records(), name="kept")
+    assert listed(running, "is_growing") == [False, True]
+    let_steps(training, 1000)
+    assert running.wait(20)
+    training.may_step = None
+    assert listed(running, "is_growing") == [False, False]
+    running.max_probe_steps = 40
+    running.selected_lr = 1e-3
+    running.probe()
+    assert listed(running, "is_growing") == [False, False]
+
+
 def test_a_hidden_current_run_keeps_its_suggestion(make_widget: Make) -> None:
     """It is off the chart, and still what the rate is from."""
     widget = make_widget(num_steps=30)
@@ -318,29 +386,31 @@ def test_earlier_runs_are_drawn_thin_below_the_next_one(make_widget: Make) -> No
 
 
 def test_at_most_twenty_runs_are_kept(from_records: Any) -> None:
-    """The oldest one makes room; names, history and list agree."""
+    """The oldest one makes room, but never the current one; names, history and list agree."""
     first = records()
     widget = from_records(first)
     for number in range(25):
         widget.add(records(1e-3 * (1 + number)), name=f"run of {number}")
     assert len(widget.history) == len(widget.names) == len(widget.chart_state["runs"]) == 20
-    assert (widget.names[0], widget.names[-1]) == ("run of 5", "run of 24")
-    assert widget.records is first
+    assert (widget.names[0], widget.names[-1]) == ("run 1", "run of 24")
+    assert (widget.records, widget.names[1]) == (first, "run of 6")
+    assert widget.history[0] is first
     assert len(drawn(widget)) == 8
 
 
-def test_the_current_run_that_makes_room_keeps_its_suggestion_until_something_else_is_chosen(from_records: Any) -> None:
-    """A rate does not change because a twenty-first run was added, and nothing breaks afterwards."""
+def test_the_current_run_outlasts_twenty_others(from_records: Any) -> None:
+    """A rate does not change because a twenty-first run was added, and its curve is there to be seen."""
     widget = from_records(records())
     before = widget.suggestion
     for number in range(21):
         widget.add(records(1e-3), name=str(number))
     assert (widget.suggestion, len(widget.history)) == (before, 20)
-    widget.smoothing = 0.5
-    widget.hide(0)
-    widget.remove(0)
+    assert listed(widget, "is_current") == [True] + [False] * 19
+    assert smoothed_curve(widget).x.tolist() == widget.records.lr.tolist()
     widget.train_steps = 5000
-    assert len(widget.history) == 19
+    assert widget.suggestion == records().suggest(train_steps=5000)
+    widget.remove(0)
+    assert (widget.suggestion, len(widget.history)) == (records(1e-3).suggest(train_steps=5000), 19)
 
 
 def test_a_run_that_fails_keeps_nothing(make_widget: Make, training: Training) -> None:
@@ -449,12 +519,12 @@ def test_a_part_of_the_chart_is_shown_until_all_is_asked_for(from_records: Any) 
     click(widget, "zoom", value=[1e-3, 1e-1, 1.0, 2.0])
     scales = smoothed_curve(widget).scales
     assert (scales["x"].min, scales["x"].max, scales["y"].min, scales["y"].max) == (1e-3, 1e-1, 1.0, 2.0)
-    assert (widget.chart_state["is_zoomed"], "reset_zoom" in widget.view_state["can"]) == (True, True)
+    assert widget.chart_state["is_zoomed"]
     widget.add(records(1e-3))
     assert widget.chart_state["is_zoomed"]
     click(widget, "zoom", value=None)
     assert (scales["x"].min, scales["x"].max) == whole
-    assert (widget.chart_state["is_zoomed"], "reset_zoom" in widget.view_state["can"]) == (False, False)
+    assert not widget.chart_state["is_zoomed"]
 
 
 def test_a_new_run_shows_all_of_itself(make_widget: Make) -> None:
@@ -542,9 +612,22 @@ def test_the_validation_loss_can_be_read_where_there_is_one(make_widget: Make, t
     assert widget.suggestion == widget.records.suggest(of="val_loss")
 
 
+def test_the_validation_loss_of_a_hidden_run_can_be_read(from_records: Any) -> None:
+    """The rate is read off the records, which are there, drawn or not."""
+    given = records(val_loss=records(1e-4).loss)
+    widget = from_records(given)
+    widget.hide(0)
+    assert widget.chart_state["has_validation"]
+    click(widget, "set", name="suggest_from", value="val_loss")
+    assert widget.suggestion == given.suggest(of="val_loss")
+
+
 def test_without_validation_data_there_is_nothing_to_read(make_widget: Make) -> None:
     """The reason says so, and one button brings the training loss back."""
-    widget = make_widget(num_steps=60, suggest_from="val_loss")
+    with pytest.raises(ValueError, match='suggest_from="val_loss" needs validation losses, got no val_data; give some'):
+        make_widget(num_steps=60, suggest_from="val_loss")
+    widget = make_widget(num_steps=60)
+    widget.suggest_from = "val_loss"
     found = widget.run()
     assert (widget.suggestion.lr, widget.answer["is_missing"]) == (None, True)
     assert "no validation losses" in widget.answer["reason"]
@@ -575,12 +658,12 @@ def test_the_records_of_scripts_meet_in_a_widget(from_records: Any) -> None:
 
 
 def test_a_closed_widget_on_records_keeps_its_runs(from_records: Any) -> None:
-    """Its records stay to be read; to change runs then does no harm."""
+    """Its records stay to be read; to change its runs is refused in words."""
     widget = from_records({"a": records(1e-3), "b": records(1e-2)})
     widget.close()
     widget.close()
-    widget.add(records(1e-1), name="c")
-    widget.hide("a")
-    widget.remove("b")
-    assert widget.names == ("a", "c")
+    for change in (lambda: widget.add(records(1e-1)), lambda: widget.hide("a"), lambda: widget.remove("b")):
+        with pytest.raises(NotebookError, match="this widget is closed"):
+            change()
+    assert widget.names == ("a", "b")
     assert repr(widget) == "LRFinderWidget(closed)"

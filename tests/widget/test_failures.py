@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import types
+import weakref
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lr_widget.results import StepRecord
-from lr_widget.widget.failures import failure, outside_text, sentence
+from lr_widget.widget.failures import failure, let_go, outside_text, sentence
 
 STEP = StepRecord(step=62, lr=7.4e-3, loss=1.83, group_lrs=(7.4e-3,))
 
@@ -173,6 +176,36 @@ def test_causes_are_told_and_too_many_are_not() -> None:
     assert "direct cause" not in shown
     assert shown.startswith("Traceback (most recent call last):")
     assert shown.endswith("ValueError: 99999\n")
+
+
+def test_the_frames_of_an_error_that_was_told_hold_nothing() -> None:
+    """Nor those of its causes: a tensor of the step would stay on the GPU. The traceback itself can still be read."""
+    made: list[weakref.ref[torch.Tensor]] = []
+
+    def step() -> None:
+        batch = torch.zeros(3)
+        made.append(weakref.ref(batch))
+        if len(made) < 2:
+            step()
+        raise ValueError("no")
+
+    def fail() -> None:
+        try:
+            step()
+        except ValueError as error:
+            outputs = torch.zeros(3)
+            made.append(weakref.ref(outputs))
+            raise KeyError("no such name") from error
+
+    with pytest.raises(KeyError, match="no such name") as caught:
+        fail()
+    assert [ref() is None for ref in made] == [False, False, False]
+    let_go(caught.value)
+    gc.collect()
+    assert [ref() is None for ref in made] == [True, True, True]
+    shown = failure(caught.value, None)["traceback"]
+    assert "in step" in shown
+    assert "in fail" in shown
 
 
 def raised_from(error: BaseException, cause: BaseException) -> BaseException:

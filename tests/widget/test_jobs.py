@@ -88,6 +88,50 @@ def test_without_a_rate_there_is_nothing_to_probe(make_widget: Make) -> None:
     assert "probe" in widget.view_state["can"]
 
 
+def test_probes_go_with_their_run(make_widget: Make) -> None:
+    """With their dots, their words in the legend and their rule; those of a run that stays are left."""
+    widget = make_widget(num_steps=20, max_probe_steps=40)
+    widget.run()
+    widget.run()
+    widget.probe()
+    evidence = widget.evidence
+    shown = {marker: np.asarray(mark.x).tolist() for marker, mark in dots(widget).items()}
+    widget.remove(0)
+    assert (widget.evidence, widget.rule, widget.suggestion) == (evidence, "probe", evidence.suggestion)
+    assert {marker: np.asarray(mark.x).tolist() for marker, mark in dots(widget).items()} == shown
+    widget.add(widget.records, name="of elsewhere")
+    widget.remove(0)
+    assert (widget.evidence, widget.rule) == (None, "auto")
+    assert (widget.records, widget.suggestion) == (evidence.records, evidence.records.suggest())
+    assert [np.asarray(mark.x).size for mark in dots(widget).values()] == [0, 0, 0]
+    assert not [entry for entry in widget.chart_state["legend"] if entry["kind"].startswith("probe")]
+    assert "dot" not in widget.chart_state["text"]
+
+
+def test_a_run_that_is_being_probed_cannot_go(make_widget: Make, training: Training) -> None:
+    """It is refused in words; other runs may go, and at the end so may this one."""
+    widget = make_widget(num_steps=20, max_probe_steps=40)
+    widget.run()
+    widget.run()
+    own = widget.records
+    calls, training.may_step = training.calls, threading.Semaphore(3)
+    widget.start_probe()
+    wait_until(lambda: training.calls == calls + 4)
+    first, second = (run["run_id"] for run in widget.chart_state["runs"])
+    click(widget, "remove", run_id=second)
+    assert note(widget) == "This run is being probed, so it was kept; stop the probes first."
+    with pytest.raises(ValueError, match="this run is being probed, so it was kept; stop the probes first"):
+        widget.remove(-1)
+    click(widget, "remove", run_id=first)
+    assert widget.history == (own,)
+    let_steps(training, 100)
+    assert widget.wait(20)
+    training.may_step = None
+    assert (widget.rule, widget.evidence.records) == ("probe", own)
+    widget.remove(0)
+    assert (widget.history, widget.evidence, widget.suggestion) == ((), None, None)
+
+
 def test_another_test_takes_the_probes_away(make_widget: Make) -> None:
     """They belong to the curve that they were made around; the rule is the default one again."""
     widget = make_widget(num_steps=20, max_probe_steps=40)

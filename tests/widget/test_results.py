@@ -118,7 +118,7 @@ def test_the_last_of_several_is_the_current_one(results: Results, owner: SimpleN
 def test_without_the_current_run_the_latest_of_the_others_is_current(results: Results, owner: SimpleNamespace) -> None:
     """A pick and evidence were on the run that is gone; without any run there is nothing to show."""
     results.open([("a", records(1e-3)), ("b", records(1e-2))])
-    results.keep_evidence(evidence(1.0, 2.0, 3.0))
+    results.keep_evidence(evidence(1.0, 2.0, 3.0), 24)
     results.change("selected_lr", 0.5)
     results.remove(-2)
     assert (owner.suggestion, owner.selected_lr) == (records(1e-3).suggest(), records(1e-3).suggest().lr)
@@ -129,10 +129,81 @@ def test_without_the_current_run_the_latest_of_the_others_is_current(results: Re
     assert (results.current, results.rates, results.drawn()) == (None, {}, (None, []))
 
 
+def test_a_run_of_this_widget_comes_before_those_of_elsewhere(results: Results, owner: SimpleNamespace) -> None:
+    """Where the current one goes; records that were added later are for comparison."""
+    for run_id, lowest in ((1, 1e-4), (2, 1e-3)):
+        results.begin(Place(run_id, 0), {})
+        results.keep_records(records(lowest))
+    results.add(records(1e-2), "of elsewhere")
+    results.remove(2)
+    assert (results.current, results.is_foreign, owner.suggestion) == (1, False, records(1e-4).suggest())
+    results.remove(1)
+    assert (results.current, results.is_foreign, owner.suggestion) == (-3, True, records(1e-2).suggest())
+    assert results.current_name == "of elsewhere"
+
+
+def test_a_run_that_is_being_probed_stays(results: Results, owner: SimpleNamespace) -> None:
+    """The dots that come belong to it; other runs may go."""
+    results.open([("a", records(1e-3)), ("b", records(1e-2))])
+    results.is_probing = True
+    with pytest.raises(ValueError, match="this run is being probed, so it was kept; stop the probes first"):
+        results.remove(-2)
+    results.remove(-1)
+    assert (results.current, len(owner.history)) == (-2, 1)
+    results.is_probing = False
+    results.remove(-2)
+    assert owner.history == ()
+
+
+def test_a_test_that_gives_nothing_changes_nothing(results: Results, owner: SimpleNamespace) -> None:
+    """The run before stays the current one, so records that are added do not take its place."""
+    results.begin(Place(1, 0), {})
+    results.keep_records(records(1e-3))
+    results.begin(Place(2, 1), {})
+    results.growing = None
+    results.add(records(1e-2), None)
+    assert (results.current, owner.suggestion, len(owner.history)) == (1, records(1e-3).suggest(), 2)
+    results.remove(-2)
+    results.remove(1)
+    assert (results.current, owner.records, owner.suggestion, owner.selected_lr) == (None, None, None, None)
+
+
+def test_the_current_run_stays_among_the_twenty(results: Results, owner: SimpleNamespace) -> None:
+    """It is what the rate is from, so it is there to be seen; the oldest of the others makes room."""
+    results.begin(Place(1, 0), {})
+    results.keep_records(records())
+    for number in range(22):
+        results.add(records(1e-3), f"run of {number}")
+    assert (results.current, results.runs.names[0], results.runs.names[1]) == (1, "run 1", "run of 3")
+    assert (len(owner.history), owner.history[0], len(results.rates)) == (20, owner.records, 20)
+
+
+def test_the_budget_of_probes_is_kept_with_them(results: Results) -> None:
+    """The setting may be another one since; probes without any end have none."""
+    results.add(records(), None)
+    results.keep_evidence(evidence(1.0, 2.0, 3.0), 24)
+    results.keep_evidence(Evidence(1e-2, (), 8), 48)
+    assert results.max_probe_steps == 24
+
+
+@pytest.mark.parametrize(("suggest_from", "has"), [("loss", False), ("val_loss", True)])
+def test_validation_losses_are_those_of_the_records(
+    results: Results, owner: SimpleNamespace, suggest_from: str, has: bool
+) -> None:
+    """Drawn or not; the choice is also there where it was made without any."""
+    owner.suggest_from = suggest_from
+    assert results.has_validation is has
+    results.open([("a", validated()), ("b", records())])
+    assert results.has_validation is has
+    results.remove(-2)
+    results.runs.hide(-1)
+    assert results.has_validation
+
+
 def test_another_run_than_the_current_one_can_go(results: Results, owner: SimpleNamespace) -> None:
     """Rate, pick and evidence stay."""
     results.open([("a", records(1e-3)), ("b", records(1e-2))])
-    results.keep_evidence(evidence(1.0, 2.0, 3.0))
+    results.keep_evidence(evidence(1.0, 2.0, 3.0), 24)
     results.change("selected_lr", 0.5)
     results.remove(-1)
     assert (owner.selected_lr, owner.rule, owner.records.loss.tolist()) == (0.5, "probe", records(1e-2).loss.tolist())
@@ -157,14 +228,14 @@ def test_evidence_after_records_of_elsewhere_is_kept(results: Results, owner: Si
     """A rate that was read elsewhere can be probed here."""
     results.add(records(), None)
     found = evidence(1.0, 2.0, 3.0)
-    results.keep_evidence(found)
+    results.keep_evidence(found, 24)
     assert (owner.evidence, owner.rule, owner.suggestion) == (found, "probe", found.suggestion)
 
 
 def test_evidence_without_any_end_is_not_kept(results: Results, owner: SimpleNamespace) -> None:
     """Probes that were stopped at once are no answer."""
     results.add(records(), None)
-    results.keep_evidence(Evidence(1e-2, (), 8))
+    results.keep_evidence(Evidence(1e-2, (), 8), 24)
     assert (owner.evidence, owner.rule, owner.suggestion) == (None, "auto", records().suggest())
 
 

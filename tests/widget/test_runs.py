@@ -151,6 +151,16 @@ def test_the_oldest_of_twenty_makes_room() -> None:
         assert [entry.run_id for entry in runs.entries] == list(range(max(1, run_id - MAX_RUNS + 1), run_id + 1))
 
 
+def test_a_run_that_is_to_stay_never_makes_room() -> None:
+    """The oldest of the others goes in its place."""
+    runs = Runs()
+    for run_id in range(1, MAX_RUNS + 6):
+        runs.add(RECORDS, {}, run_id=run_id, keep=1)
+    assert [entry.run_id for entry in runs.entries] == [1, *range(7, MAX_RUNS + 6)]
+    runs.add(RECORDS, {}, run_id=99, keep=7)
+    assert [entry.run_id for entry in runs.entries] == [*range(7, MAX_RUNS + 6), 99]
+
+
 def test_the_palette_has_the_places_that_the_runs_take() -> None:
     """One place more or less would be a colour that is never seen, or missing."""
     assert len(look.PALETTE) == NUM_COLORS

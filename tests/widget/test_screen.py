@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
@@ -14,14 +16,14 @@ from typing import Any
 import pytest
 import torch
 
-from lr_widget import StepRecord
+from lr_widget import LRFinderWidget, LRRecords, StepRecord
 from lr_widget.horizon import Horizon
 from lr_widget.schedule import Sweep, rate_text
 from lr_widget.widget.kernel import Run
 from lr_widget.widget.screen import Screen
 
-from .helpers import A_WHILE, Make, Training, click, let_steps, note, wait_until
-from .marks import vertical_lines
+from .helpers import A_WHILE, Make, Training, click, join_runs, let_steps, note, wait_until
+from .marks import smoothed_curve, vertical_lines
 
 
 class Job:
@@ -433,6 +435,122 @@ def test_a_fault_at_the_end_does_not_leave_the_widget_running(screen: Screen, ow
     assert (owner.status, owner.view_state["failure"]["title"]) == ("failed", "KeyError: 'a fault of ours'")
 
 
+def test_a_fault_of_the_drawing_does_not_end_the_test(
+    make_widget: Make, training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model has seen every step: records and suggestion are kept, and the error is told at the end."""
+    before = training.state()
+    widget = make_widget(num_steps=20, end_lr=1e-2)
+
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lr_widget.widget.chart.LiveChart.grow", fail)
+        with pytest.raises(ZeroDivisionError, match="a fault of ours"):
+            widget.run()
+    assert (len(widget.records), widget.records.stop_reason) == (20, "completed")
+    assert (widget.suggestion, widget.history) == (widget.records.suggest(), (widget.records,))
+    assert (widget.status, widget.view_state["failure"]["title"]) == ("failed", "ZeroDivisionError: a fault of ours")
+    assert training.state() == before
+    widget.run()
+    assert (widget.status, widget.view_state["failure"]) == ("finished", None)
+
+
+def test_a_window_from_below_zero_and_a_logarithmic_axis_end_no_run(
+    running: LRFinderWidget, training: Training
+) -> None:
+    """Zoomed and changed while the curve grows, it is drawn to its end."""
+    click(running, "zoom", value=[1e-7, 10.0, -0.5, 50.0])
+    click(running, "set", name="loss_scale", value="log")
+    assert (running.chart_state["is_zoomed"], running.view_state["note"]["kind"]) == (True, "info")
+    let_steps(training, 1000)
+    assert running.wait(20)
+    assert (running.status, running.view_state["failure"], running.loss_scale) == ("finished", None, "log")
+    assert smoothed_curve(running).x.tolist() == running.records.lr.tolist()
+    running.smoothing = 0.5
+    running.hide(0)
+
+
+def test_a_failed_run_in_the_background_holds_no_tensor_of_its_step(make_widget: Make, training: Training) -> None:
+    """Nobody can look at its frames any more; what was told of it stays."""
+    made: list[weakref.ref[torch.Tensor]] = []
+
+    def fail(step: int) -> None:
+        if step == 3:
+            outputs = torch.zeros(3)
+            made.append(weakref.ref(outputs))
+            raise RuntimeError("my own")
+
+    training.at_step = fail
+    widget = make_widget(num_steps=20)
+    widget.start()
+    assert widget.wait(20)
+    join_runs()
+    gc.collect()
+    assert [ref() for ref in made] == [None]
+    assert "in fail" in widget.view_state["failure"]["traceback"]
+
+
+@pytest.fixture(params=["fails", "stops"])
+def futile(request: pytest.FixtureRequest, make_widget: Make, training: Training) -> LRFinderWidget:
+    """A widget whose second run has failed in its fifth step, or was stopped before its first one."""
+    widget = make_widget(num_steps=40)
+    widget.run()
+    last = training.calls
+
+    def fail(step: int) -> None:
+        if step == last + 5:
+            raise RuntimeError("my own")
+
+    def stop(change: Any) -> None:
+        if change["new"] == "running":
+            widget.stop()
+
+    if request.param == "fails":
+        training.at_step = fail
+        with pytest.raises(RuntimeError, match="my own"):
+            widget.run()
+        training.at_step = lambda step: None
+        assert (training.calls, widget.status) == (last + 5, "failed")
+    else:
+        widget.observe(stop, "status")
+        assert len(widget.run()) == 0
+        widget.unobserve(stop, "status")
+        assert (training.calls, widget.status) == (last, "finished")
+    return widget
+
+
+def test_after_a_run_that_gave_nothing_the_one_before_is_current(futile: LRFinderWidget) -> None:
+    """Its suggestion is shown, and no curve is said to grow."""
+    [run] = futile.chart_state["runs"]
+    assert (run["is_current"], run["is_growing"]) == (True, False)
+    assert (futile.suggestion, futile.selected_lr) == (futile.records.suggest(), futile.records.suggest().lr)
+    assert "while the test runs" not in futile.chart_state["text"]
+    assert futile.answer["lr"] == rate_text(futile.suggestion.lr)
+    assert "copy" in futile.view_state["can"]
+
+
+def test_after_a_run_that_gave_nothing_records_can_be_added(futile: LRFinderWidget) -> None:
+    """They do not take the place of the run before."""
+    suggestion, own = futile.suggestion, futile.records
+    futile.add(LRRecords([1e-3, 1e-2, 1e-1], [3.0, 2.0, 1.0]), name="of elsewhere")
+    assert (futile.suggestion, futile.records, len(futile.history)) == (suggestion, own, 2)
+    assert [run["is_current"] for run in futile.chart_state["runs"]] == [True, False]
+    assert smoothed_curve(futile).x.tolist() == own.lr.tolist()
+
+
+def test_after_a_run_that_gave_nothing_the_one_before_can_go(futile: LRFinderWidget) -> None:
+    """Nothing is left of either, and the next run is a good one."""
+    futile.remove(0)
+    assert (futile.records, futile.suggestion, futile.selected_lr, futile.history) == (None, None, None, ())
+    assert (futile.answer["lr"], futile.answer["code"], futile.answer["reason"][:14]) == ("", "", "Run trains for")
+    assert not {"copy", "apply", "code", "probe"} & set(futile.view_state["can"])
+    assert (vertical_lines(futile), smoothed_curve(futile).x.size) == ([], 0)
+    records = futile.run()
+    assert (futile.records, futile.suggestion) == (records, records.suggest())
+
+
 def test_settings_reach_the_parts_that_depend_on_them(screen: Screen, owner: SimpleNamespace) -> None:
     """Other bounds move the axis and the sentence about the run, and a pick makes a script."""
     owner.sweep = Sweep(1e-3, 0.1, 30)
@@ -455,19 +573,20 @@ def test_a_sentence_stays_until_the_next_one(screen: Screen, owner: SimpleNamesp
     assert owner.view_state["note"] == {"kind": "good", "text": "Copied."}
 
 
-def test_an_observer_of_the_records_may_pick_the_suggested_rate(make_widget: Make) -> None:
-    """It is a pick, although it is the rate that would be selected anyway: another rule does not move it."""
+def test_an_observer_of_the_records_may_pick_a_rate(make_widget: Make) -> None:
+    """The suggestion is selected when it hears of them; its own rate is a pick, which another rule does not move."""
     widget = make_widget(num_steps=40)
+    selected: list[float] = []
 
     def pick(change: Any) -> None:
-        widget.selected_lr = change["new"].suggest().lr
+        selected.append(widget.selected_lr)
+        widget.selected_lr = change["new"].suggest().lr / 2
 
     widget.observe(pick, "records")
-    records = widget.run()
-    suggested = records.suggest().lr
-    assert widget.answer["is_picked"]
+    suggested = widget.run().suggest().lr
+    assert (selected, widget.answer["is_picked"]) == ([suggested], True)
     widget.rule = "steepest"
-    assert widget.selected_lr == suggested
+    assert widget.selected_lr == suggested / 2
 
 
 def test_the_old_suggestion_can_be_picked_during_a_run(make_widget: Make, training: Training) -> None:
@@ -488,19 +607,23 @@ def test_the_old_suggestion_can_be_picked_during_a_run(make_widget: Make, traini
     assert (widget.selected_lr, widget.answer["is_picked"]) == (old, True)
 
 
-@pytest.mark.parametrize("trait", ["rule", "suggestion", "selected_lr"])
-def test_observers_of_the_selection_see_all_of_it_new(make_widget: Make, trait: str) -> None:
-    """None of them meets a rule with the rate of another."""
-    widget = make_widget(num_steps=40)
+@pytest.mark.parametrize("trait", ["rule", "suggestion", "selected_lr", "records", "history", "evidence"])
+def test_observers_of_the_results_see_all_of_them_new(make_widget: Make, trait: str) -> None:
+    """None of them meets a rule with the rate of another, or a suggestion of other records."""
+    widget = make_widget(num_steps=40, max_probe_steps=40)
     widget.run()
     seen: list[bool] = []
 
     def look(_: Any) -> None:
-        is_one = (widget.suggestion.rule, widget.suggestion.lr) == (widget.rule, widget.selected_lr)
-        seen.append(is_one)
+        is_probed = widget.rule == "probe"
+        expected = widget.evidence.suggestion if is_probed else widget.records.suggest(widget.rule)
+        is_one = (widget.suggestion, widget.selected_lr) == (expected, expected.lr)
+        seen.append(is_one and widget.records is widget.history[-1])
 
     widget.observe(look, trait)
     widget.probe()
+    widget.end_lr = 1.0
+    widget.run()
     widget.rule = "steepest"
     widget.run()
     assert seen

@@ -16,7 +16,7 @@ from lr_widget import LRFinderWidget, NotebookError, range_test
 from lr_widget.schedule import rate_text
 from lr_widget.widget.kernel import hosts
 
-from .helpers import Make, Training, click, note, wait_until
+from .helpers import Make, Training, click, join_runs, note, registered, wait_until
 
 
 def test_run_gives_the_records_of_range_test(make_widget: Make, training: Training) -> None:
@@ -216,6 +216,86 @@ def test_a_closed_widget_lets_go_of_model_and_optimizer(ending: str) -> None:
     assert [each() for each in kept] == [None, None, None]
     assert len(widget.history) == (ending not in ("never ran", "failed"))
     assert repr(widget) == "LRFinderWidget(closed)"
+
+
+@pytest.mark.parametrize("method", ["run", "start"])
+def test_a_widget_that_is_closed_as_its_run_begins_lets_go_of_the_model(method: str) -> None:
+    """By an observer that hears of the beginning: no step is done, and nothing is drawn on the closed chart."""
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    data = [(torch.ones(4, 2), torch.ones(4, 1))]
+    widget = LRFinderWidget(model, optimizer, nn.functional.mse_loss, data, num_steps=10)
+    drawn: list[int] = []
+
+    def close(change: Any) -> None:
+        if change["new"] == "running":
+            widget.close()
+            drawn.append(widget.screen.chart.messages)
+
+    widget.observe(close, "status")
+    kept = [weakref.ref(each) for each in (model, optimizer)]
+    getattr(widget, method)()
+    assert widget.wait(20)
+    join_runs()
+    del model, optimizer, data
+    gc.collect()
+    assert [each() for each in kept] == [None, None]
+    assert drawn == [widget.screen.chart.messages]
+    assert (widget.records, widget.history, repr(widget)) == (None, (), "LRFinderWidget(closed)")
+
+
+def test_a_widget_that_is_closed_in_a_long_step_lets_go_of_the_model_after_it() -> None:
+    """Closing waits for some time only; what comes later is not drawn on the closed chart."""
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    data = [(torch.ones(4, 2), torch.ones(4, 1))]
+    is_in_step, may_end = threading.Semaphore(0), threading.Semaphore(0)
+
+    def loss_fn(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        is_in_step.release()
+        assert may_end.acquire(timeout=30), "the test let no step end"
+        return nn.functional.mse_loss(outputs, targets)
+
+    widget = LRFinderWidget(model, optimizer, loss_fn, data, num_steps=10)
+    shut_down = widget.runner.shut_down
+    widget.runner.shut_down = lambda: shut_down(0.01)
+    kept = [weakref.ref(each) for each in (model, optimizer, loss_fn)]
+    before = model.weight.tolist()
+    widget.start()
+    may_end.release()
+    for _ in range(2):
+        assert is_in_step.acquire(timeout=20)
+    widget.close()
+    drawn = widget.screen.chart.messages
+    assert widget.runner.current is not None
+    may_end.release()
+    join_runs()
+    assert model.weight.tolist() == before
+    del model, optimizer, loss_fn, data
+    gc.collect()
+    assert [each() for each in kept] == [None, None, None]
+    assert widget.screen.chart.messages == drawn
+    assert (widget.records, widget.history, repr(widget)) == (None, (), "LRFinderWidget(closed)")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"smoothing": 2}, traitlets.TraitError, r"smoothing must be in \[0, 1\)"),
+        ({"loss_min": 2.0, "loss_max": 1.0}, traitlets.TraitError, "loss_min must be below loss_max"),
+        ({"variable": "1x"}, traitlets.TraitError, "must be a Python identifier"),
+        ({"num_steps": 1}, ValueError, "num_steps must be at least 2"),
+        ({"suggest_from": "val_loss"}, ValueError, 'suggest_from="val_loss" needs validation losses, got no val_data'),
+    ],
+)
+def test_a_refused_widget_leaves_nothing_behind(
+    make_widget: Make, wrong: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """Neither a widget nor a part of its chart in the registry of ipywidgets."""
+    before = len(registered())
+    with pytest.raises(error, match=message):
+        make_widget(**wrong)
+    assert len(registered()) == before
 
 
 def test_a_closed_widget_says_that_it_is_closed(make_widget: Make, notebook: dict[str, float]) -> None:

@@ -3,7 +3,7 @@
 import type { SweepOf } from "../protocol";
 import { countText, rateText } from "../rates";
 import type { Curve, Line } from "./models";
-import { type Frame, hasRate, type Point, placeOf, type Scale, shareOf } from "./scale";
+import { type Frame, hasRate, type Point, placeOf, rateDigits, type Scale, shareOf } from "./scale";
 
 const LOSS_STEPS = 300; // a loss is told to about this part of its axis
 
@@ -94,7 +94,7 @@ export function stepOf({ start_lr, end_lr, num_steps, schedule }: SweepOf, rate:
   return step >= 1 && step <= num_steps ? step : null;
 }
 
-/** A loss as fine as its axis can show it. */
+/** A loss as fine as its axis can show it; a small one is never told as zero. */
 export function lossText(value: number, { low, high, isLog }: Scale): string {
   if (!Number.isFinite(value)) {
     return String(value);
@@ -105,7 +105,8 @@ export function lossText(value: number, { low, high, isLog }: Scale): string {
   if ((size < -4 && finest < -4) || size > 6) {
     return value.toExponential(digits - 1).replace("e+", "e");
   }
-  return value.toFixed(Math.min(20, Math.max(0, -finest)));
+  const text = value.toFixed(Math.min(20, Math.max(0, -finest)));
+  return Number(text) === 0 && value !== 0 ? value.toExponential(1) : text;
 }
 
 /** What a spot says: lines of a name and a text, and the same in one sentence. */
@@ -124,7 +125,7 @@ export function readingOf(spot: Spot, frame: Frame, isNamed: boolean): Reading {
     ["smoothed", smoothed],
     ["validation", validation],
   ] as const;
-  const lines: [string, string][] = [["rate", rateText(spot.rate)]];
+  const lines: [string, string][] = [["rate", rateText(spot.rate, rateDigits(frame.x))]];
   for (const [name, line] of losses) {
     const value = lossIn(line, spot);
     if (!Number.isNaN(value)) {

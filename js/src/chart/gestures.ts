@@ -77,6 +77,9 @@ function listenToDrags(
     to.look(at);
   }
   function move(event: PointerEvent): void {
+    if (press !== null && event.pointerId === press.pointer && event.buttons === 0) {
+      cancel(); // the release was missed, in another window
+    }
     const at = pointIn(plot, event);
     if (press !== null && event.pointerId === press.pointer && !press.isMoved) {
       press.isMoved = wasMoved = Math.hypot(at.x - press.at.x, at.y - press.at.y) >= DRAG_PX;
@@ -144,7 +147,7 @@ function listenToClicks(plot: HTMLElement, to: Gestures, isClick: () => boolean,
     "dblclick",
     () => {
       clearTimeout(picking);
-      if (to.isZoomed()) {
+      if (to.isZoomed() && to.canZoom()) {
         to.zoom(null);
       }
     },

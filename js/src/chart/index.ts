@@ -22,6 +22,8 @@ export interface ChartOptions {
   say(text: string): void;
   /** A kernel is there, or not. */
   tellLive(isLive: boolean): void;
+  /** This browser has zoomed the chart, without a kernel. */
+  tellZoom(): void;
 }
 
 export interface Chart {
@@ -32,13 +34,16 @@ export interface Chart {
   receive(content: unknown): void;
   /** Know that a kernel is there, or that a message did not reach one. */
   setLive(isLive: boolean): void;
+  isZoomed(): boolean;
+  /** Show all of the chart again. */
+  resetZoom(): void;
   remove(): void;
 }
 
-export function createChart({ into, manager, figureId, send, say, tellLive }: ChartOptions): Chart {
+export function createChart({ into, manager, figureId, send, say, tellLive, tellZoom }: ChartOptions): Chart {
   const parts = layOut(into);
   const { plot, mount, legend, text } = parts;
-  const live = new Live(plot, send);
+  const live = new Live(plot, send, tellZoom);
   const crosshair = createCrosshair(
     plot,
     () => live.read(),
@@ -50,6 +55,7 @@ export function createChart({ into, manager, figureId, send, say, tellLive }: Ch
     isPictured,
     state: () => live.state,
     curves: () => live.read()?.curves ?? [],
+    hasKernel: () => live.hasKernel,
     ask: () => live.askForTable(),
     say,
   });
@@ -81,20 +87,24 @@ export function createChart({ into, manager, figureId, send, say, tellLive }: Ch
     show(state) {
       live.state = state;
       const { legend: entries, margins, runs, text: words } = state.chart_state;
+      const { top, right, bottom, left } = margins;
       const drawn = runs.filter(({ is_hidden }) => !is_hidden);
       const newest = drawn.filter(({ is_current }) => is_current).at(-1) ?? drawn.at(-1);
       showLegend(legend, isPictured ? [] : entries, newest?.color ?? 0);
-      legend.style.setProperty("--lrw-left", `${margins.left}px`); // it begins where the plot area does
+      legend.style.setProperty("--lrw-left", `${left}px`); // it begins where the plot area does
       if (text.textContent !== words) {
         text.textContent = words;
       }
-      plot.classList.toggle("lrw-pickable", live.can("pick"));
+      into.style.setProperty("--lrw-margins", `${top}px ${right}px ${bottom}px ${left}px`);
+      plot.classList.toggle("lrw-pickable", !isPictured && live.can("pick"));
       showPicture(state.picture);
       crosshair.refresh();
     },
     exportAs: saver.exportAs,
     receive: saver.receive,
     setLive,
+    isZoomed: () => live.isZoomed(),
+    resetZoom: () => live.zoom(null),
     remove() {
       crosshair.hide();
       unmount();

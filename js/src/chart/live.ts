@@ -2,29 +2,30 @@
 
 import type { Command, Possible, State } from "../protocol";
 import type { Scene } from "./crosshair";
-import { curvesOf, follow, LocalZoom, type Model, scalesOf } from "./models";
-import { isInside, makeFrame, type Point, rateAtPlace, type Window } from "./scale";
+import { curvesOf, follow, type Model, scalesOf } from "./models";
+import { isInside, makeFrame, type Point, rateAtPlace, rateDigits, type Window } from "./scale";
+import { LocalZoom } from "./zoom";
 
 export type Send = (command: Command) => void;
-
-const PICK_DIGITS = 2;
 
 export class Live {
   state: State | undefined;
   figure: Model | undefined;
-  private hasKernel = true;
+  hasKernel = true;
   private local = new LocalZoom();
 
   constructor(
     private plot: HTMLElement,
     private send: Send,
+    private tellZoom: () => void,
   ) {}
 
   /** Without a kernel, nothing can be done but what this browser does itself. */
   setKernel(isThere: boolean): void {
     this.hasKernel = isThere;
-    if (isThere) {
-      this.local.reset(); // the kernel sets the bounds from now on
+    if (isThere && this.local.isZoomed !== null) {
+      this.local.undo(); // the kernel sets the bounds from now on
+      this.tellZoom();
     }
   }
 
@@ -37,7 +38,7 @@ export class Live {
   }
 
   isZoomed(): boolean {
-    return this.hasKernel ? this.state?.chart_state.is_zoomed === true : this.local.isZoomed;
+    return this.local.isZoomed ?? this.state?.chart_state.is_zoomed === true;
   }
 
   /** What is drawn, or null before the figure is there. */
@@ -59,8 +60,10 @@ export class Live {
   }
 
   pick(rate: number): void {
-    if (this.can("pick")) {
-      this.send({ command: "set", name: "selected_lr", value: Number(rate.toPrecision(PICK_DIGITS)) });
+    const scene = this.read();
+    if (scene && this.can("pick")) {
+      const value = Number(rate.toPrecision(rateDigits(scene.frame.x)));
+      this.send({ command: "set", name: "selected_lr", value });
     }
   }
 
@@ -75,10 +78,13 @@ export class Live {
   zoom(window: Window | null): void {
     if (this.hasKernel) {
       this.send({ command: "zoom", value: window });
-    } else if (window === null) {
-      this.local.reset();
-    } else if (this.figure !== undefined) {
-      this.local.zoom(this.figure, window);
+    } else if (this.figure !== undefined && this.state !== undefined) {
+      if (window !== null) {
+        this.local.zoom(this.figure, window);
+      } else {
+        this.local.reset(this.figure, this.state);
+      }
+      this.tellZoom();
     }
   }
 

@@ -1,7 +1,7 @@
 // Reads bqplot's own models: the scales of the figure's axes and the points of its marks. Their traits may change at any time.
 
 import type { ChartState, ShownRun } from "../protocol";
-import type { Scale, Window } from "./scale";
+import type { Scale } from "./scale";
 
 /** The part of a widget's model that is used here; a host, or a test, may lack some of it. */
 export interface Model {
@@ -31,7 +31,7 @@ export interface Curve {
 
 const MARKS = ["raw", "smoothed", "validation"] as const;
 
-function models(figure: Model, name: "marks" | "axes"): Model[] {
+export function models(figure: Model, name: "marks" | "axes"): Model[] {
   const found = figure.get?.(name);
   return Array.isArray(found) ? found : [];
 }
@@ -67,7 +67,7 @@ export function curvesOf(figure: Model, runs: readonly ShownRun[]): Curve[] {
   });
 }
 
-function scaleModels(figure: Model): { x: Model | undefined; y: Model | undefined } {
+export function scaleModels(figure: Model): { x: Model | undefined; y: Model | undefined } {
   const found: { x: Model | undefined; y: Model | undefined } = { x: undefined, y: undefined };
   for (const axis of models(figure, "axes")) {
     const isY = axis.get?.("orientation") === "vertical" || ["left", "right"].includes(String(axis.get?.("side")));
@@ -117,36 +117,4 @@ export function follow(figure: Model, state: () => ChartState | undefined, liste
   };
   start();
   return stop;
-}
-
-/** Zooming without a kernel: the bounds are set in this browser alone, and nothing is saved. */
-export class LocalZoom {
-  private undo: (() => void)[] = [];
-
-  get isZoomed(): boolean {
-    return this.undo.length > 0;
-  }
-
-  zoom(figure: Model, [rateLow, rateHigh, lossLow, lossHigh]: Window): void {
-    const { x, y } = scaleModels(figure);
-    const isFirst = !this.isZoomed;
-    const set = (model: Model | undefined, changes: Record<string, unknown>): void => {
-      const before = Object.fromEntries(Object.keys(changes).map((name) => [name, model?.get?.(name)]));
-      if (isFirst) {
-        this.undo.push(() => model?.set?.(before));
-      }
-      model?.set?.(changes);
-    };
-    set(x, { min: rateLow, max: rateHigh });
-    set(y, { min: lossLow, max: lossHigh });
-    for (const axis of models(figure, "axes")) {
-      set(axis, { tick_values: null }); // bqplot's own; those of the whole chart may all be outside
-    }
-  }
-
-  reset(): void {
-    for (const undo of this.undo.splice(0)) {
-      undo();
-    }
-  }
 }

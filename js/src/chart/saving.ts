@@ -12,6 +12,8 @@ const NO_DOWNLOADS = "This page does not allow downloads.";
 const NO_CURVE = "There is no curve to save yet.";
 const NO_PNG = "This page cannot paint the picture; save it as SVG.";
 const POINTS_ONLY = "lr_range_test.csv has the points that are drawn; with a kernel, it has every step.";
+const POINTS_SO_FAR = "lr_range_test.csv has the points drawn so far; after the run, it has every step.";
+const ENDED_ONLY = "lr_range_test.csv has the runs that have ended.";
 
 /** All that files are made from. */
 export interface Sources {
@@ -21,6 +23,7 @@ export interface Sources {
   curves(): Curve[];
   /** The page shows a picture instead of the live chart. */
   isPictured: boolean;
+  hasKernel(): boolean;
   /** Ask the kernel for the table of all steps; false where there is none to ask. */
   ask(): boolean;
   say(text: string): void;
@@ -45,16 +48,18 @@ export function makeSaver(from: Sources): Saver {
       from.say(NO_DOWNLOADS);
     }
   };
+  const shownRuns = (): ShownRun[] => (from.state()?.chart_state.runs ?? []).filter(({ is_hidden }) => !is_hidden);
   const saveTable = (): void => {
     const curves = from.curves();
-    const shown = (from.state()?.chart_state.runs ?? []).filter(({ is_hidden }) => !is_hidden);
+    const shown = shownRuns();
     const isAll = shown.length === curves.length && isComplete(curves);
     if ((!isAll || curves.length === 0) && from.ask()) {
       isAwaited = true;
     } else if (curves.length === 0) {
       from.say(NO_CURVE);
     } else {
-      save(tableOf(curves), "text/csv", "csv", isAll ? undefined : POINTS_ONLY);
+      const message = from.hasKernel() ? POINTS_SO_FAR : POINTS_ONLY;
+      save(tableOf(curves), "text/csv", "csv", isAll ? undefined : message);
     }
   };
   const lose = (): void => {
@@ -83,7 +88,8 @@ export function makeSaver(from: Sources): Saver {
       const table = (content as { csv?: unknown } | null)?.csv;
       if (isAwaited && typeof table === "string") {
         isAwaited = false; // every view of the widget gets the message
-        save(table, "text/csv", "csv");
+        const isAnyGrowing = shownRuns().some(({ is_growing }) => is_growing);
+        save(table, "text/csv", "csv", isAnyGrowing ? ENDED_ONLY : undefined);
       }
     },
   };

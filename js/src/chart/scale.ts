@@ -1,6 +1,7 @@
 // Rates and losses as places in the chart, and back. Pixels count from the upper left corner of the chart's box.
 
 import type { Margins } from "../protocol";
+import { TYPED_DIGITS } from "../rates";
 
 export interface Point {
   x: number;
@@ -37,6 +38,12 @@ export function makeFrame(size: { width: number; height: number }, margins: Marg
 /** How far a value is on its scale: 0 at the low end, 1 at the high end. */
 export function shareOf({ low, high, isLog }: Scale, value: number): number {
   return isLog ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
+}
+
+/** The digits that tell the rates of an axis apart: two, and more in a deep zoom. */
+export function rateDigits({ low, high }: Scale): number {
+  const ratio = low > 0 ? high / low : Number.POSITIVE_INFINITY;
+  return Math.min(TYPED_DIGITS, Math.max(2, Math.ceil(-Math.log10(ratio - 1)) + 2));
 }
 
 export function valueAt({ low, high, isLog }: Scale, share: number): number {

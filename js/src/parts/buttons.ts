@@ -1,7 +1,7 @@
 // The buttons that run a test and take its result away, and the progress.
 
 import { rest, setAttribute, setText } from "../dom";
-import type { Command, State } from "../protocol";
+import type { Command, ShownRun, State } from "../protocol";
 import { PAUSE, PLAY, type Refs } from "../template";
 import { type Actions, can, type Show } from "./part";
 
@@ -48,7 +48,9 @@ export function connectButtons(refs: Refs, { send, say, exportAs }: Actions): Sh
     const { selected } = answer;
     setAttribute(refs.copy, "title", selected === "" ? null : `Set the variable to ${selected}`);
     setAttribute(refs.apply, "title", selected === "" ? null : `Train on with ${selected}`);
-    const hasCurves = chart.runs.some((run) => !run.is_hidden && run.num_points > 0);
+    const isDrawn = ({ is_hidden, is_growing, num_points }: ShownRun): boolean =>
+      !is_hidden && (is_growing ? progress.step : num_points) > 0;
+    const hasCurves = chart.runs.some(isDrawn);
     for (const button of [refs.csv, refs.png, refs.svg]) {
       rest(button, !hasCurves);
     }

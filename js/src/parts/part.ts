@@ -15,6 +15,8 @@ export interface Actions {
   say(text: string): void;
   /** Save the chart as a file. */
   exportAs(kind: ExportKind): void;
+  /** Show all of the chart again. */
+  resetZoom(): void;
 }
 
 /** What a part shows: a state, and if a kernel is there; without one, the state allows nothing that needs it. */

@@ -1,13 +1,12 @@
 // The runs on the chart: each with its colour and name, to be shown, hidden, renamed and removed.
 
-import { commitOnEnter, rest, setAttribute, setHidden, setText, setValue, showList } from "../dom";
+import { makeSwatch } from "../chart/legend";
+import { commitOnEnter, rest, setAttribute, setHidden, setReadOnly, setText, setValue, showList } from "../dom";
 import type { ShownRun } from "../protocol";
 import type { Refs } from "../template";
 import type { Actions, Show } from "./part";
 
-// Thin lines are earlier runs, as on the chart.
 const ROW = `<input type="checkbox">
-<svg class="lrw-swatch" viewBox="0 0 18 10" width="18" height="10" aria-hidden="true"><path d="M0 5H18"></path></svg>
 <input type="text" spellcheck="false" autocomplete="off">
 <span class="lrw-number"></span>
 <button type="button" class="lrw-clear">×</button>`;
@@ -17,6 +16,7 @@ export function connectRuns(refs: Refs, { send }: Actions): Show {
     const row = document.createElement("div");
     row.className = "lrw-run";
     row.innerHTML = ROW;
+    row.firstElementChild?.after(makeSwatch());
     const { shown, name, remove } = controlsOf(row);
     shown.addEventListener("change", () => send({ command: shown.checked ? "show" : "hide", run_id }));
     commitOnEnter(name, () => send({ command: "rename", run_id, value: name.value.trim() }));
@@ -30,18 +30,20 @@ export function connectRuns(refs: Refs, { send }: Actions): Show {
       setAttribute(row, "data-color", String(run.color));
       row.classList.toggle("lrw-current", run.is_current);
       shown.checked = !run.is_hidden;
-      shown.disabled = !isLive;
+      const isAtRest = !isLive || run.is_growing;
+      shown.disabled = isAtRest;
       setAttribute(shown, "aria-label", `Show ${run.name}`);
       setValue(name, run.name);
-      name.readOnly = !isLive;
+      setReadOnly(name, isAtRest);
       setAttribute(name, "title", run.name);
       setAttribute(name, "aria-label", `Name of the run ${run.name}`);
       setText(lr, run.lr);
-      rest(remove, !isLive);
+      rest(remove, isAtRest);
       setAttribute(remove, "aria-label", `Remove ${run.name}`);
     };
     const newestFirst = [...runs].reverse();
-    showList(refs.runs, newestFirst, ({ run_id }) => String(run_id), make, update, refs.start);
+    const currentFirst = newestFirst.sort((one, other) => Number(other.is_current) - Number(one.is_current));
+    showList(refs.runs, currentFirst, ({ run_id }) => String(run_id), make, update, refs.start);
     setHidden(refs.runs, runs.length < 2 && !runs.some((run) => run.is_hidden), refs.start);
   };
 }

@@ -6,6 +6,7 @@ import {
   rest,
   setAttribute,
   setHidden,
+  setReadOnly,
   setText,
   setValue,
   showChoice,
@@ -30,7 +31,7 @@ const TYPED = [
 const CHOSEN = ["train_schedule", "loss_scale", "suggest_from"] as const satisfies readonly Setting[];
 
 /** Connect the settings; `noteId` is the id of the status line, which says why an entry was refused. */
-export function connectSettings(refs: Refs, { send, slide }: Actions, noteId: string): Show {
+export function connectSettings(refs: Refs, { send, slide, resetZoom }: Actions, noteId: string): Show {
   for (const name of TYPED) {
     commitOnEnter(refs[name], () => send({ command: "set", name, value: refs[name].value }));
   }
@@ -47,26 +48,26 @@ export function connectSettings(refs: Refs, { send, slide }: Actions, noteId: st
     setText(refs.smoothingText, Number(refs.smoothing.value).toFixed(2));
     slideTo(refs.smoothing, "smoothing", Number(refs.smoothing.value), slide);
   });
-  refs.resetZoom.addEventListener("click", () => send({ command: "zoom", value: null }));
+  refs.resetZoom.addEventListener("click", resetZoom);
   connectBounds(refs, slide);
 
   return (shown) => {
     showValues(refs, shown.state);
     const isSet = can(shown, "set");
     for (const name of ["start_lr", "end_lr", "num_steps", "repeats"] as const) {
-      refs[name].readOnly = !isSet; // a disabled field would lose the focus
+      setReadOnly(refs[name], !isSet);
     }
     for (const name of ["max_probe_steps", "train_steps", "loss_min", "loss_max", "variable"] as const) {
-      refs[name].readOnly = !shown.isLive;
+      setReadOnly(refs[name], !shown.isLive);
     }
-    refs.pick.readOnly = !can(shown, "pick");
+    setReadOnly(refs.pick, !can(shown, "pick"));
     refs.startSlider.disabled = refs.endSlider.disabled = !isSet;
     for (const field of [refs.smoothing, refs.train_schedule, refs.loss_scale, refs.suggest_from]) {
       field.disabled = !shown.isLive;
     }
     setHidden(refs.clear, !can(shown, "clear"), refs.pick);
     setHidden(refs.resetZoom, !shown.state.chart_state.is_zoomed, refs.smoothing);
-    rest(refs.resetZoom, !shown.isLive);
+    rest(refs.resetZoom, shown.isLive && !can(shown, "zoom"));
     setHidden(refs.lossChoice, !shown.state.chart_state.has_validation, refs.train_schedule);
     showRefusal(refs, shown.state.view_state.refused, noteId);
   };

@@ -78,7 +78,15 @@ test("the chart tells if a kernel stands behind its figure", async () => {
 test("a chart that cannot be mounted says why", async () => {
   const into = document.createElement("div");
   const manager = { get_model: () => Promise.reject(new Error("no such model")), create_view: vi.fn() };
-  const chart = createChart({ into, manager, figureId: "abc", send: vi.fn(), say: vi.fn(), tellLive: vi.fn() });
+  const chart = createChart({
+    into,
+    manager,
+    figureId: "abc",
+    send: vi.fn(),
+    say: vi.fn(),
+    tellLive: vi.fn(),
+    tellZoom: vi.fn(),
+  });
   chart.show(makeState());
   await settled();
   expect(into.textContent).toContain("The chart cannot be shown here: no such model");
@@ -105,6 +113,7 @@ test("a figure that comes after the chart was removed is removed at once", async
     send: vi.fn(),
     say: vi.fn(),
     tellLive: vi.fn(),
+    tellZoom: vi.fn(),
   });
   await Promise.resolve();
   chart.remove();
@@ -123,9 +132,19 @@ test("a host whose models tell nothing has a chart without a crosshair", async (
 test("a page that cannot mount widgets shows the picture of the chart, which is asked for and has no slider", () => {
   const into = document.createElement("div");
   const send = vi.fn();
-  const chart = createChart({ into, manager: {}, figureId: "abc", send, say: vi.fn(), tellLive: vi.fn() });
+  const chart = createChart({
+    into,
+    manager: {},
+    figureId: "abc",
+    send,
+    say: vi.fn(),
+    tellLive: vi.fn(),
+    tellZoom: vi.fn(),
+  });
   expect(send.mock.calls).toEqual([[{ command: "draw" }]]);
-  chart.show(makeState({ picture: "<svg>é</svg>", chart_state: { legend: [{ kind: "raw", text: "loss" }] } }));
+  const view = { can: ["pick" as const] };
+  chart.show(makeState({ picture: "<svg>é</svg>", chart_state: { legend: [{ kind: "raw", text: "loss" }] } }, view));
+  expect(into.querySelector(".lrw-pickable")).toBeNull();
   expect(into.querySelector("img")?.src).toBe("data:image/svg+xml,%3Csvg%3E%C3%A9%3C%2Fsvg%3E");
   expect(into.textContent).toContain("This page cannot show the live chart.");
   expect(into.querySelector("img")?.alt).toBe("Loss over the learning rate");

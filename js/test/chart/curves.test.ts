@@ -62,7 +62,8 @@ test("the step of a rate follows from the sweep, exponential or linear", () => {
 test.each([
   [1.8349, 0, 4, "1.83"],
   [0, 0, 4, "0.00"],
-  [1e-9, 0, 4, "0.00"],
+  [1e-9, 0, 4, "1.0e-9"],
+  [-4e-4, -4, 4, "-4.0e-4"],
   [-2.5, -4, 0, "-2.50"],
   [123456.7891, 123456.7, 123456.9, "123456.7891"],
   [1.2345e-6, 0, 3e-6, "1.23e-6"],
@@ -113,4 +114,15 @@ test("a sweep of many steps tells them with their thousands apart", () => {
   const run = { ...CURRENT.run, sweep: { ...SWEEP, num_steps: 10_000 } };
   const spot = spotNearRate({ ...CURRENT, run }, FRAME, 1e-2);
   expect(spot && readingOf(spot, FRAME, false).lines[0]).toEqual(["step", "5,000 of 10,000"]);
+});
+
+test("in a zoom the rates of a reading have the digits that tell them apart", () => {
+  const spot = { curve: CURRENT, index: 1, rate: 0.0100731 };
+  const rates = [1.5, 1.03, 1.002, 1 + 1e-9].map((ratio) => {
+    const zoomed = { ...FRAME, x: { low: 0.01, high: 0.01 * ratio, isLog: true } };
+    return readingOf(spot, zoomed, false).lines.find(([name]) => name === "rate")?.[1];
+  });
+  expect(rates).toEqual(["0.0101", "0.01007", "0.010073", "0.0100731"]);
+  const linear = { ...FRAME, x: { low: -0.1, high: 1, isLog: false } };
+  expect(readingOf(spot, linear, false).lines.find(([name]) => name === "rate")?.[1]).toBe("0.01");
 });

@@ -34,6 +34,7 @@ test("a click beside the plot area, or when nothing can be picked, sends nothing
 test("the pointer shows a cross where a click picks", async () => {
   const page = await openChart();
   expect(page.plot.classList.contains("lrw-pickable")).toBe(true);
+  expect(page.into.style.getPropertyValue("--lrw-margins")).toBe("12px 20px 44px 64px"); // and not beside the plot area
   page.show({}, { can: ["zoom"] });
   expect(page.plot.classList.contains("lrw-pickable")).toBe(false);
 });
@@ -200,4 +201,57 @@ test("a kernel that comes back finds the axes as it left them", async () => {
   expect(bounds(page)).not.toEqual(before);
   page.chart.setLive(true);
   expect(bounds(page)).toEqual(before);
+});
+
+test("a chart that the kernel left zoomed is shown whole without it, and comes back with it as it was", async () => {
+  const page = await openChart();
+  page.show(zoomed);
+  page.figure.x.set({ min: 2e-2, max: 5e-2 });
+  page.figure.y.set({ min: 0.5, max: 1 });
+  page.chart.setLive(false);
+  expect(page.chart.isZoomed()).toBe(true);
+  point(page.plot, "dblclick", 464, 100);
+  // The points are from 1e-3 to 1 and from 0.5 to 9, and the losses have 4 % of air on both sides.
+  expect(bounds(page)).toEqual([1e-3, 1, 0.16, 9.34].map((value) => expect.closeTo(value, 9)));
+  expect([page.chart.isZoomed(), page.tellZoom.mock.calls.length]).toEqual([false, 1]);
+  drag(page.plot, [264, 62], [664, 162]);
+  expect([page.chart.isZoomed(), page.tellZoom.mock.calls.length]).toEqual([true, 2]);
+  page.chart.resetZoom();
+  expect([page.chart.isZoomed(), bounds(page)[3]]).toEqual([false, expect.closeTo(9.34, 9)]);
+  page.chart.setLive(true);
+  expect(bounds(page)).toEqual([2e-2, 5e-2, 0.5, 1]);
+  expect([page.chart.isZoomed(), page.sent]).toEqual([true, []]);
+});
+
+test("the limits of the loss axis that somebody has set stay when all is shown without a kernel", async () => {
+  const page = await openChart();
+  page.show({ ...zoomed, loss_max: 5 });
+  page.chart.setLive(false);
+  page.chart.resetZoom();
+  expect(bounds(page).slice(2)).toEqual([expect.closeTo(0.16, 9), 5]);
+});
+
+test("a release that was missed, outside of the window, ends the press", async () => {
+  const page = await openChart();
+  point(page.plot, "pointerdown", 264, 62);
+  point(page.plot, "pointermove", 664, 162);
+  point(document.body, "pointerup", 900, 900); // another window has got it
+  point(page.plot, "pointermove", 600, 150);
+  expect(page.part(".lrw-zoom").hidden).toBe(true);
+  point(page.plot, "pointerup", 600, 150);
+  expect(page.sent).toEqual([]);
+});
+
+test("a double click resets no zoom while the kernel cannot hear it", async () => {
+  const page = await openChart();
+  page.show(zoomed, { can: ["pick"] });
+  point(page.plot, "dblclick", 464, 100, { detail: 2 });
+  expect(page.sent).toEqual([]);
+});
+
+test("in a deep zoom a pick has the digits that tell its rate from the next", async () => {
+  const page = await openChart();
+  page.figure.x.set({ min: 0.01, max: 0.0103 });
+  click(page.plot, 264, 100); // 0.01 · 1.03 ** 0.25
+  expect(page.sent).toEqual([pick(0.01007)]);
 });

@@ -144,6 +144,30 @@ test("without a kernel the drawn points are saved, and this is said", async () =
   expect(page.said).toEqual(["lr_range_test.csv has the points that are drawn; with a kernel, it has every step."]);
 });
 
+test("where the kernel cannot make a table yet, the points drawn so far are saved, and this is said", async () => {
+  const { figure, runs } = oneRun();
+  const page = await openChart({ figure, runs: runs.map((run) => ({ ...run, is_growing: true, num_points: 9 })) });
+  page.show({}, { can: ["stop", "zoom"] });
+  page.chart.exportAs("csv");
+  expect(await textOf(saved[0]?.content)).toBe(HEAD + rowsOf("batch 32", BATCH_32));
+  expect([page.sent, page.said]).toEqual([
+    [],
+    ["lr_range_test.csv has the points drawn so far; after the run, it has every step."],
+  ]);
+});
+
+test.each([
+  [false, "lr_range_test.csv has the runs that have ended."],
+  [true, "The browser saves lr_range_test.csv."],
+])("the kernel's table is said to lack the run that grows, unless that is hidden: %s", async (is_hidden, words) => {
+  const { figure, runs } = twoRuns();
+  const growing = { is_growing: true, is_hidden };
+  const page = await openChart({ figure, runs: runs.map((run) => ({ ...run, ...(run.run_id === 2 ? growing : {}) })) });
+  page.chart.exportAs("csv");
+  page.chart.receive({ csv: "run,step\n" });
+  expect(page.said).toEqual([words]);
+});
+
 test("a kernel that is gone before it answers leaves the drawn points", async () => {
   const { figure, runs } = oneRun();
   const page = await openChart({ figure, runs: runs.map((run) => ({ ...run, num_points: 9 })) });
@@ -287,7 +311,15 @@ test("a page that forbids downloads, or that cannot paint, says so", async () =>
 test("a page that shows a picture saves that picture, and asks for the table", async () => {
   const into = document.createElement("div");
   const send = vi.fn();
-  const chart = createChart({ into, manager: undefined, figureId: "abc", send, say: vi.fn(), tellLive: vi.fn() });
+  const chart = createChart({
+    into,
+    manager: undefined,
+    figureId: "abc",
+    send,
+    say: vi.fn(),
+    tellLive: vi.fn(),
+    tellZoom: vi.fn(),
+  });
   const [run] = oneRun().runs;
   chart.show(makeState({ picture: "<svg/>", chart_state: { runs: run ? [run] : [] } }, { can: ["csv"] }));
   chart.exportAs("svg");

@@ -1,5 +1,5 @@
 // Stand-ins for bqplot's models, and a chart of known size on them: its plot area is 800 by 200 pixels.
-import { vi } from "vitest";
+import { type Mock, vi } from "vitest";
 import { type Chart, createChart } from "../../src/chart";
 import type { Command, ShownRun, State } from "../../src/protocol";
 import { makeRun, makeState } from "../state";
@@ -71,6 +71,8 @@ export interface Page {
   sent: Command[];
   said: string[];
   lives: boolean[];
+  /** Called when this browser has zoomed. */
+  tellZoom: Mock;
   child: { el: HTMLElement; trigger: () => void; remove: () => void };
   show(changes?: Parameters<typeof makeState>[0], view?: Partial<State["view_state"]>): void;
   part<T extends HTMLElement = HTMLElement>(selector: string): T;
@@ -101,6 +103,7 @@ export async function openChart({ figure, runs } = oneRun()): Promise<Page> {
   const into = document.createElement("div");
   document.body.replaceChildren(into);
   const [sent, said, lives]: [Command[], string[], boolean[]] = [[], [], []];
+  const tellZoom = vi.fn();
   const child = { el: document.createElement("figure"), trigger: vi.fn(), remove: vi.fn() };
   const chart = createChart({
     into,
@@ -112,6 +115,7 @@ export async function openChart({ figure, runs } = oneRun()): Promise<Page> {
     send: (command) => void sent.push(command),
     say: (text) => void said.push(text),
     tellLive: (isLive) => void lives.push(isLive),
+    tellZoom,
   });
   const part = <T extends HTMLElement>(selector: string): T => into.querySelector<T>(selector) as T;
   const plot = part(".lrw-plot");
@@ -122,7 +126,7 @@ export async function openChart({ figure, runs } = oneRun()): Promise<Page> {
   };
   show();
   await settled();
-  return { chart, figure, plot, into, sent, said, lives, child, show, part };
+  return { chart, figure, plot, into, sent, said, lives, tellZoom, child, show, part };
 }
 
 /** jsdom lays nothing out. */
@@ -139,6 +143,8 @@ export const settled = (): Promise<void> => new Promise((resolve) => setTimeout(
 export const drawn = (): Promise<void> =>
   new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve())));
 
+let buttons = 0; // that are down
+
 /** A pointer event; jsdom has none of its own. */
 export function point(
   target: EventTarget,
@@ -148,7 +154,11 @@ export function point(
   more: { pointerType?: string; button?: number; detail?: number } = {},
 ): void {
   const { pointerType = "mouse", button = 0, detail = 0 } = more;
-  const event = new MouseEvent(type, { clientX: x, clientY: y, button, detail, bubbles: true, cancelable: true });
+  if (type !== "pointermove") {
+    buttons = type === "pointerdown" ? 1 : 0;
+  }
+  const place = { clientX: x, clientY: y, button, buttons, detail };
+  const event = new MouseEvent(type, { ...place, bubbles: true, cancelable: true });
   target.dispatchEvent(Object.assign(event, { pointerType, pointerId: 1, isPrimary: true }));
 }
 

@@ -81,6 +81,16 @@ test("the curves can be saved when there are some, also without a kernel", () =>
   expect(exportAs.mock.calls).toEqual([["csv"], ["png"], ["svg"]]);
 });
 
+test("before the first point of the first run there is nothing to save", () => {
+  const { view, ref } = page;
+  const runs = [makeRun(1, { is_growing: true })];
+  const resting = () => ["csv", "png", "svg"].map((name) => rests(ref(name)));
+  view.show(makeState({ status: "running", progress: { step: 0, total: 100, text: "" }, chart_state: { runs } }));
+  expect(resting()).toEqual([true, true, true]);
+  view.show(makeState({ status: "running", progress: { step: 1, total: 100, text: "" }, chart_state: { runs } }));
+  expect(resting()).toEqual([false, false, false]);
+});
+
 test("Copy and Apply say which rate they mean", () => {
   const { view, ref } = page;
   view.show(makeState({ answer: { selected: "3.2e-3" } }));

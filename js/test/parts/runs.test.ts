@@ -32,6 +32,11 @@ test("the newest run is the first, each with its name, colour and rate", () => {
   expect(rows().map((row) => row.classList.contains("lrw-current"))).toEqual([true, false]);
 });
 
+test("the current run is the first, and the others follow, the newest first", () => {
+  show(makeRun(1), makeRun(2, { is_current: true }), makeRun(3), makeRun(4));
+  expect(rows().map((_, index) => nameOf(index).value)).toEqual(["run 2", "run 4", "run 3", "run 1"]);
+});
+
 test("a run is hidden, shown, and removed", () => {
   show(makeRun(1, { is_hidden: true }), makeRun(2));
   const boxes = [0, 1].map((index) => part(index, '[type="checkbox"]'));
@@ -77,6 +82,26 @@ test("markup in a name stays text", () => {
   show(makeRun(1), makeRun(2, { name: '"><img src=x>' }));
   expect(page.root.querySelector("img")).toBeNull();
   expect(nameOf(0).value).toBe('"><img src=x>');
+});
+
+test("a run that grows rests, as a run that is drawn", () => {
+  show(makeRun(1), makeRun(2, { is_growing: true, is_current: true }));
+  const controls = (index: number) => [...(rows()[index]?.querySelectorAll("input, button") ?? [])];
+  expect(controls(0).map(rests)).toEqual([true, true, true]);
+  expect(part(0, '[type="checkbox"]').checked).toBe(true);
+  expect(controls(1).some(rests)).toBe(false);
+  show(makeRun(1), makeRun(2, { is_current: true }));
+  expect(controls(0).some(rests)).toBe(false);
+});
+
+test("a name that can no longer be changed drops what was typed", () => {
+  show(makeRun(1), makeRun(2));
+  nameOf(0).value = "wi";
+  nameOf(0).dispatchEvent(new Event("input"));
+  show(makeRun(1), makeRun(2, { is_growing: true }));
+  expect(nameOf(0).value).toBe("run 2");
+  nameOf(0).dispatchEvent(new Event("change"));
+  expect(page.sent).toEqual([]);
 });
 
 test("without a kernel the runs rest", () => {

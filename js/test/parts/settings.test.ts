@@ -26,6 +26,16 @@ test("what is being typed is not overwritten, and comes back with Escape", () =>
   expect(sent).toEqual([]);
 });
 
+test("an entry that was not sent before a run is dropped", () => {
+  const { view, ref, sent } = page;
+  ref("num_steps").value = "5";
+  ref("num_steps").dispatchEvent(new Event("input"));
+  view.show(makeState({ status: "running" }, { can: ["stop"] }));
+  expect(ref("num_steps").value).toBe("100");
+  ref("num_steps").dispatchEvent(new Event("change"));
+  expect(sent).toEqual([]);
+});
+
 test("a value that Python refused is shown as it was", () => {
   page.enter("end_lr", "abc");
   page.view.show(makeState());
@@ -131,7 +141,8 @@ test.each(["train_schedule", "loss_scale", "suggest_from", "start_lr"])(
 test("the loss axis has a scale, limits that may be automatic, and no more of a zoom than there is", () => {
   const { view, ref, enter, press, sent } = page;
   expect([ref("loss_min").value, ref("loss_max").value, ref("resetZoom").hidden]).toEqual(["", "", true]);
-  view.show(makeState({ loss_scale: "log", loss_min: 0.1, loss_max: 5, chart_state: { is_zoomed: true } }));
+  const zoomed = { is_zoomed: true };
+  view.show(makeState({ loss_scale: "log", loss_min: 0.1, loss_max: 5, chart_state: zoomed }, { can: ["zoom"] }));
   expect([ref("loss_scale").value, ref("loss_min").value, ref("loss_max").value]).toEqual(["log", "0.1", "5"]);
   ref("loss_scale").value = "linear";
   ref("loss_scale").dispatchEvent(new Event("change"));
@@ -140,8 +151,16 @@ test("the loss axis has a scale, limits that may be automatic, and no more of a 
   expect(sent).toEqual([
     { command: "set", name: "loss_scale", value: "linear" },
     { command: "set", name: "loss_max", value: "" },
-    { command: "zoom", value: null },
   ]);
+  expect(page.resetZoom).toHaveBeenCalledOnce();
+});
+
+test("a zoom is reset where the kernel hears it, or by this browser where there is none", () => {
+  const { view, ref } = page;
+  view.show(makeState({ chart_state: { is_zoomed: true } }, { can: [] }));
+  expect(rests(ref("resetZoom"))).toBe(true);
+  view.setLive(false);
+  expect(rests(ref("resetZoom"))).toBe(false);
 });
 
 test("the focus of Reset zoom does not go with the zoom", () => {

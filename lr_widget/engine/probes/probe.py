@@ -14,7 +14,7 @@ from ...results import LRRecords
 from ...suggest import Suggestion
 from ..keywords import Keywords, refuse_unknown, spelled_out
 from ..plan import Plan, make_plan, restorable
-from ..progress import drain, progress_bar
+from ..progress import drain_in_bar
 from ..range_test import RangeTest, run_to_end
 from .probing import DEFAULT_MAX_STEPS, Probing
 
@@ -241,6 +241,5 @@ def _probed(
             raise KeyboardInterrupt
         start = rate_of(tested), tested
     probing = make(start[0], records=start[1])
-    with progress_bar("probes", probing.num_steps, enabled=progress) as show:
-        reason = drain(probing.steps(), show)
+    reason = drain_in_bar(probing.steps(), "probes", probing.num_steps, enabled=progress)
     return probing.evidence(), reason

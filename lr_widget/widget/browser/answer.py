@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from .. import words
 from ..arguments import probe_plan, sweep_of
-from ..choice import NO_RATE, advice
+from ..choice import NO_RATE, PROBE_RULE, advice
 from ..kernel import shell
 from ..takeaway import Choice
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from ...suggest import Suggestion
     from ...training import RateSetter
     from ..arguments import Arguments, NoArguments
-    from ..choice import Advice, Selection
+    from ..choice import Advice
     from ..jobs import Job
     from ..kernel import Run
+    from ..results import Results
     from . import messages
 
 
@@ -47,11 +48,12 @@ class Answers:
     Args:
         owner: the widget.
         arguments: what it was made with.
-        selection: the suggestions, the rule and the pick.
+        results: what was found, and what is selected.
     """
 
-    def __init__(self, owner: Owner, arguments: Arguments | NoArguments, selection: Selection) -> None:
-        self._owner, self._arguments, self._selection = owner, arguments, selection
+    def __init__(self, owner: Owner, arguments: Arguments | NoArguments, results: Results) -> None:
+        self._owner, self._arguments, self._results = owner, arguments, results
+        self._selection = results.selection
         self._advice: Sequence[Advice] = ()
 
     def make(self, run: Run[Job] | None, rates: RateSetter | None) -> messages.Answer:
@@ -69,7 +71,7 @@ class Answers:
             "lr": "" if lr is None else words.rate(lr),
             "range": "" if lr is None or suggested is None else words.range_text(suggested),
             "confidence": "" if lr is None or suggested is None else words.confidence(suggested),
-            "purpose": "" if lr is None else words.purpose(selection.rule, selection.horizon),
+            "purpose": "" if lr is None else self._purpose(),
             "reason": run.job.waiting if run is not None else selection.reason or self._announcement(),
             "is_missing": suggested is not None and lr is None,
             "advice": [each.label for each in self._advice],
@@ -106,33 +108,42 @@ class Answers:
 
     def code(self, rates: RateSetter | None) -> str:
         """Return the script for *Copy code*; empty without a rate."""
-        owner, selection = self._owner, self._selection
+        owner, results, selection = self._owner, self._results, self._selection
         if not selection.text:
             return ""
-        is_picked = selection.pick is not None
-        running, records = shell(), owner.records
-        sweep = owner.sweep if records is None else sweep_of(records) or owner.sweep
+        is_picked, is_probed = selection.pick is not None, selection.rule == PROBE_RULE
+        running, records, evidence = shell(), owner.records, owner.evidence
+        is_own = records is not None and not results.is_foreign
+        choice = Choice(
+            float(selection.text),
+            None if is_picked else selection.rule,
+            selection.suggest_from,
+            None if evidence is None else evidence.suggested,
+            results.max_probe_steps,
+            evidence.horizon if evidence is not None and is_probed else owner.horizon,
+            results.current_name if results.is_foreign and not (is_picked or is_probed) else "",
+        )
         return self._arguments.script(
-            Choice(
-                float(selection.text),
-                None if is_picked else selection.rule,
-                selection.suggest_from,
-                None if owner.evidence is None else owner.evidence.suggested,
-                owner.max_probe_steps,
-            ),
-            sweep=sweep,
-            repeats=owner.repeats if records is None else max(len(records.repeats), 1),
+            choice,
+            sweep=(sweep_of(records) if is_own and records is not None else None) or owner.sweep,
+            repeats=max(len(records.repeats), 1) if is_own and records is not None else owner.repeats,
             horizon=owner.horizon,
             variable=owner.variable,
             shares=() if rates is None else rates.shares,
             namespace={} if running is None else running.user_ns,
         )
 
+    def _purpose(self) -> str:
+        """Say for what the rate is, and of which run among several."""
+        name = self._results.current_name if len(self._results.runs.entries) > 1 else ""
+        return ", ".join(filter(None, [name, words.purpose(self._selection.rule, self._selection.horizon)]))
+
     def _ways_on(self) -> Sequence[Advice]:
-        if not self._arguments.can_run:
-            return ()
         selection, owner = self._selection, self._owner
-        return advice(selection.to_improve, owner.records, owner, can_probe=selection.to_probe is not None)
+        can_run = self._arguments.can_run
+        can_probe = can_run and selection.to_probe is not None
+        ways = advice(selection.to_improve, owner.records, owner, can_probe=can_probe)
+        return [way for way in ways if can_run or way.action == "none"]
 
     def _announcement(self) -> str:
         owner = self._owner

@@ -94,8 +94,11 @@ def receive(target: Target, content: Any) -> None:
 
     def obey() -> None:
         if target.is_open:  # it may have been closed while this waited
+            if command.is_quick:
+                _obey(target, command)
             _answer(target, content)  # first: a run may block all messages until its end
-            _obey(target, command)
+            if not command.is_quick:
+                _obey(target, command)
 
     # Commands to the model wait for the end of the cell, and later ones wait behind them.
     if command.touches_model or (target.cells_thread.has_waiting and not command.steers):

@@ -47,7 +47,6 @@ Possible = Literal[
     "pick",
     "clear",
     "zoom",
-    "reset_zoom",
     "csv",
 ]
 Kind = Literal["info", "good", "warning", "error"]
@@ -85,6 +84,11 @@ class Command:
     def touches_model(self) -> bool:
         """True for commands that must wait while a cell may be training the same model."""
         return self.command in ("start", "probe", "apply", "follow")
+
+    @property
+    def is_quick(self) -> bool:
+        """True for entries, whose answer tells the browser that the field has its value."""
+        return self.command in ("set", "rename")
 
     @property
     def steers(self) -> bool:
@@ -231,6 +235,7 @@ class ShownRun(TypedDict):
     lr: str
     is_hidden: bool
     is_current: bool
+    is_growing: bool
     num_points: int
     marks: Marks | None
     sweep: SweepOf | None

@@ -47,7 +47,6 @@ def make_view(
     run: Run[Job] | None,
     shown_run: Run[Job] | None,
     possible: Sequence[messages.Possible],
-    chart: LiveChart,
     has_curves: bool,
     talk: Talk,
     failure: Failure | None,
@@ -59,7 +58,6 @@ def make_view(
         run: the run in progress, or None.
         shown_run: the run whose curve or probes are shown, or None before the first.
         possible: what else can be done while no run is in progress.
-        chart: the chart.
         has_curves: a kept run is on the chart.
         talk: what is said.
         failure: the error box.
@@ -67,8 +65,6 @@ def make_view(
     can = _steering(status, run) if run is not None else [*possible]
     if run is None or not run.is_deaf:
         can.append("zoom")
-        if chart.is_zoomed:
-            can.append("reset_zoom")
         if has_curves:
             can.append("csv")
     return {
@@ -93,13 +89,13 @@ def make_chart_state(chart: LiveChart, results: Results, sweep: Sweep) -> messag
     """
     place = results.growing
     runs = [
-        _kept(chart, run, results.rates[run.run_id], is_current=run.run_id == results.current)
+        _kept(chart, run, results.rates[run.run_id], is_current=place is None and run.run_id == results.current)
         for run in results.runs.entries
     ]
     return {
         "margins": MARGIN_PX,
         "is_zoomed": chart.is_zoomed,
-        "has_validation": chart.has_validation,
+        "has_validation": results.has_validation,
         "legend": chart.legend(),
         "runs": runs if place is None else [*runs, _growing(chart, place, sweep)],
         "text": chart.text() if place is None else _GROWING,  # without numbers that change at every step
@@ -114,6 +110,7 @@ def _kept(chart: LiveChart, run: KeptRun, lr: str, *, is_current: bool) -> messa
         "lr": lr,
         "is_hidden": run.is_hidden,
         "is_current": is_current,
+        "is_growing": False,
         "num_points": len(run.records),
         "marks": chart.marks_of(run.run_id),
         "sweep": _told(sweep_of(run.records)),
@@ -128,6 +125,7 @@ def _growing(chart: LiveChart, place: Place, sweep: Sweep) -> messages.ShownRun:
         "lr": "",
         "is_hidden": False,
         "is_current": True,
+        "is_growing": True,
         "num_points": sweep.num_steps,
         "marks": chart.marks_of(place.run_id),
         "sweep": _told(sweep),

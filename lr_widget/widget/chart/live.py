@@ -12,7 +12,7 @@ from . import look, wording
 from .figure import Chart
 from .picture import picture
 from .points import NOTHING, Columns, Growing, Probe, Run, band, loss_limits, settled
-from .scene import Scene, chosen, clipped, inside, loss_axis, marker, rate_axis, records_bounds, sweep_bounds
+from .scene import Scene, chosen, clipped, inside, loss_axis, marker, on_scale, rate_axis, records_bounds, sweep_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,6 +99,11 @@ class LiveChart:
             self._take_current(self._current.run_id, records, self._current.color)
             self._draw()
 
+    def end_early(self) -> None:
+        """Leave a curve as far as it came, of a test that gives no records."""
+        if self._current is not None:
+            self._current.stop_reason = "interrupted"
+
     def show_runs(self, current: DrawnRun | None, earlier: Sequence[DrawnRun]) -> None:
         """Draw these runs: one with everything that is known of it, the others thin, the latest eight in all.
 
@@ -114,8 +119,13 @@ class LiveChart:
         self._take_earlier(earlier)
         self._draw()
 
-    def probe(self, evidence: Evidence) -> None:
-        """Draw each probe at its end, or where it stopped."""
+    def probe(self, evidence: Evidence | None) -> None:
+        """Draw each probe at its end, or where it stopped; None for no probes."""
+        if evidence is None:
+            if self._probes:
+                self._probes = []
+                self._draw()
+            return
         compared = {id(run) for run in evidence.compared}
         self._probe_steps = next((run.num_steps or evidence.probe_steps for run in evidence.compared), 0)
         self._probes = [
@@ -154,8 +164,20 @@ class LiveChart:
         A logarithmic axis takes positive losses only: without any it stays linear, and a limit that is not positive is
         automatic there.
         """
+        if (low, high) != self._loss_axis[1:]:
+            self._window = None  # which has limits of its own
         self._loss_axis, self._settled = (scale, low, high), None
         self._draw()
+
+    @property
+    def left_out(self) -> str:
+        """What a logarithmic loss axis cannot show, as a sentence; empty for nothing."""
+        losses = [run.columns.raw for run in self._runs]
+        if self._loss_axis[0] != "log" or not any((each <= 0).any() for each in losses):
+            return ""
+        if self._scene.y is None or not self._scene.y.is_log:
+            return "No loss is positive, so the loss axis stays linear."
+        return "Losses of 0 and below have no place on a logarithmic axis and are not drawn."
 
     def zoom(self, window: Window | None) -> None:
         """Show only the rates and losses within a window, or all of them for None.
@@ -243,9 +265,14 @@ class LiveChart:
         return [probe for probe in self._probes if axis.low <= probe.lr <= axis.high]
 
     def _draw(self) -> None:
-        x, y = self._rate_axis(self._window), self._whole_loss_axis()
+        y = self._whole_loss_axis()
         if y is not None and self._window is not None:
-            y = loss_axis(*self._window[2:], is_log=y.is_log)
+            losses = on_scale(self._window[2:], y)  # the scale may be another one since
+            if losses is None:
+                self._window = None
+            else:
+                y = loss_axis(*losses, is_log=y.is_log)
+        x = self._rate_axis(self._window)
         window = None if self._window is None else self._window[:2]
         is_log = y is not None and y.is_log
         current, (suggestion, pick) = self._current, self._marks

@@ -26,6 +26,7 @@ _MAX_SLACK = 2.0  # times the height that is needed; from there on the limits cl
 _EXPLODED = 3.0  # heights of the fall above the level before it
 _LEAST_SHARE = 0.01  # of the loss: a smaller rise is no explosion
 _CONFIRMING_STEPS = 3
+_LEVEL_SHARE, _LEVEL_STEPS = 10, 10  # the level is that of a tenth of the losses and of ten at least
 
 
 class DrawnRun(NamedTuple):
@@ -146,10 +147,14 @@ class Run:
         if not self.stop_reason or len(lrs) < 2 or not counted.any() or (np.diff(lrs) <= 0).any():
             return None
         finite, smoothed = raw[counted], self.smoothed[counted]
-        level = float(finite[: int(smoothed.argmin()) + 1].max())
+        ended_there = self.stop_reason in ("diverged", "non_finite")
+        num_before = int(smoothed.argmin()) + 1
+        if not ended_there:  # a first loss that is low by chance would be the minimum, and all of the level before it
+            num_before = max(num_before, len(finite) // _LEVEL_SHARE, min(len(finite) // 2, _LEVEL_STEPS))
+        level = float(finite[:num_before].max())
         height = max(_EXPLODED * (level - float(finite.min())), _LEAST_SHARE * abs(level))
         has_exploded = bool((finite[-_CONFIRMING_STEPS:] > level + height).all())
-        if self.stop_reason not in ("diverged", "non_finite") and not has_exploded:
+        if not ended_there and not has_exploded:
             return None
         last_calm = int(np.flatnonzero(raw <= level)[-1])
         return float(lrs[min(last_calm + 1, len(lrs) - 1)])
@@ -241,7 +246,7 @@ def _units(*, is_log: bool) -> tuple[Callable[[float], float], Callable[[float],
 
 
 def _seen_within(x: Array, y: Array, window: Span | None, max_points: int) -> npt.NDArray[np.intp]:
-    if window is None:
+    if window is None or len(x) <= max_points:  # the browser cuts them off itself
         return seen(y, max_points)
     within = np.flatnonzero(_within(x, window))
     return within[seen(y[within], max_points)]

@@ -157,6 +157,14 @@ def chosen(limits: Span, low: float | None, high: float | None, *, is_log: bool)
     return (bottom, bottom + height) if low is not None else (top - height, top)
 
 
+def on_scale(losses: Span, y: Axis) -> Span | None:
+    """Return the part of a window's losses that the kind of an axis can show, or None for nothing."""
+    low, high = losses
+    if not y.is_log:
+        return losses
+    return None if high <= 0 else (max(low, min(y.low, high / 10)), high)
+
+
 def inside(window: Window, x: Axis, y: Axis | None) -> Window:
     """Return a window to zoom into, without its parts beyond the rates of the chart.
 
@@ -169,8 +177,7 @@ def inside(window: Window, x: Axis, y: Axis | None) -> Window:
     if y is None or low > x.high or high < x.low or loss_low > y.high or loss_high < y.low:
         raise ValueError(f"a zoom window must lie on the chart, got {window}; drag over a part of it")
     low, high = max(low, x.low), min(high, x.high)
-    if y.is_log:
-        loss_low = max(loss_low, min(y.low, loss_high / 10))
+    loss_low, loss_high = on_scale((loss_low, loss_high), y) or (loss_low, loss_high)
     is_wide = [
         a < b and axis.share(b) - axis.share(a) >= _LEAST_ZOOM
         for axis, a, b in ((x, low, high), (y, loss_low, loss_high))

@@ -59,7 +59,8 @@ class Selection:
     def reason(self) -> str:
         """The reason of the chosen suggestion, after a remark if it is of an earlier run or of the validation loss."""
         reason = "" if self.suggestion is None else self.suggestion.reason
-        if reason and self.rule != PROBE_RULE and self.suggest_from == "val_loss":
+        is_read = reason not in ("", words.NO_VALIDATION) and self.rule != PROBE_RULE
+        if is_read and self.suggest_from == "val_loss":
             reason = words.of_validation(reason)
         return words.earlier(reason) if self.rule in self.earlier else reason
 

@@ -104,21 +104,23 @@ class Rates:
             return [head, f"{name} = {made[0]}", *made[1:]]
         return [head, f"{name} = [", *(f"    {line}" for line in made), f"    for optimizer in {self._each}", "]"]
 
-    def anew(self, optimizers: Sequence[tuple[str, Any]], models: Sequence[tuple[str, Any]]) -> list[str]:
-        """Write how the optimizers would be made with these rates; none whose class does not tell that.
+    def anew(self, optimizers: Sequence[tuple[str, Any]], models: Sequence[tuple[str, Any]]) -> list[list[str]]:
+        """Write how the optimizers would be made with these rates, each in lines; none whose class does not tell that.
 
         Args:
             optimizers, models: each with its expression.
         """
-        lines: list[str] = []
+        made: list[list[str]] = []
         shares = [*self.shares]
         for name, optimizer in optimizers:
             number = len(optimizer.param_groups)
             rates, shares = [self._times(share) for share in shares[:number]], shares[number:]
+            held = zip(rates, optimizer.param_groups, strict=True)
+            rates = [f"torch.tensor({rate})" if hasattr(group["lr"], "fill_") else rate for rate, group in held]
             if number <= _MAX_GROUPS:
                 with suppress(Exception):  # classes of the user's own can have any form
-                    lines += _constructor(name, optimizer, rates, models)
-        return lines
+                    made.append(_constructor(name, optimizer, rates, models))
+        return [lines for lines in made if lines]
 
     @property
     def _each(self) -> str:
@@ -153,8 +155,13 @@ def _call(function: str, arguments: str) -> list[str]:
 
 
 def _constructor(name: str, optimizer: Any, rates: Sequence[str], models: Sequence[tuple[str, Any]]) -> list[str]:
-    """Write how an optimizer is made: its class, its groups, the arguments that are not the default."""
+    """Write how an optimizer is made: its class, its groups, the arguments that are not the default.
+
+    No lines for a class that takes no `lr`.
+    """
     kind, groups, defaults = type(optimizer), optimizer.param_groups, optimizer.defaults
+    if not _takes_rate(kind):
+        return []
     path = f"torch.optim.{kind.__name__}" if getattr(torch.optim, kind.__name__, None) is kind else kind.__name__
     parameters = _parameters(kind)
     arguments = [f"lr={rates[0]}"]
@@ -170,6 +177,11 @@ def _constructor(name: str, optimizer: Any, rates: Sequence[str], models: Sequen
         entries |= {key: _text(group[key]) for key in own}
         lines.append("        {" + ", ".join(f'"{key}": {text}' for key, text in entries.items()) + "},")
     return [f"{name} = {path}(", "    [", *lines, "    ],", *(f"    {argument}," for argument in arguments), ")"]
+
+
+def _takes_rate(kind: type) -> bool:
+    given = inspect.signature(kind).parameters.values()
+    return any(p.kind is p.VAR_KEYWORD or (p.name == "lr" and p.kind is not p.POSITIONAL_ONLY) for p in given)
 
 
 def _parameters(kind: type) -> dict[str, Any]:

@@ -88,10 +88,15 @@ class Pages:
         return self._source.chart.picture({run.run_id: run.name for run in self._source.results.runs.shown})
 
     def _named(self) -> list[NamedRun]:
-        runs = self._source.results.runs.shown
-        return [NamedRun(run.name, PALETTE[run.color].light) for run in runs] if len(runs) > 1 else []
+        results = self._source.results
+        runs = [
+            NamedRun(f"{run.name}: {results.rates[run.run_id]}", PALETTE[run.color].light) for run in results.runs.shown
+        ]
+        return runs if len(runs) > 1 else []
 
     def _sentence(self) -> str:
         source, selection = self._source, self._source.results.selection
         found = (selection.pick, selection.suggestion, selection.reason)
-        return words.result(*found, source.failure, is_running=source.is_running)
+        results = source.results
+        whose = f"{results.current_name}: " if len(results.runs.entries) > 1 and results.current is not None else ""
+        return whose + words.result(*found, source.failure, is_running=source.is_running)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...engine import DEFAULT_MAX_STEPS, DEFAULTS
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 # Names of the script itself, besides those of its keywords.
 _TAKEN = {"range_test", "probe", "records", "evidence", "model", "models", "optimizer", "optimizers", "loss_fn"}
 _TAKEN |= {"train_data", "group", "share", "scheduler", "schedulers", "torch", "math", "step"}
-_OF_THE_SWEEP = ("schedule", "stop", "val_every")  # keywords that probes have no use for
+# Keywords that probes have no use for, or others of.
+_OTHER_FOR_PROBES = ("schedule", "stop", "val_every", "train_steps", "train_schedule")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Choice:
         of: "loss" or "val_loss", the losses that the rule reads.
         around: the rate that the short trainings began from.
         max_steps: what they may cost together.
+        probed_for: the training that they were for.
+        source: the name of the records of elsewhere that the rate is read off, or an empty text.
     """
 
     lr: float
@@ -41,6 +44,8 @@ class Choice:
     of: str = "loss"
     around: float | None = None
     max_steps: int = DEFAULT_MAX_STEPS
+    probed_for: Horizon = field(default_factory=Horizon)
+    source: str = ""
 
 
 def script(
@@ -70,8 +75,10 @@ def script(
     model, optimizer, loss_fn, train_data = arguments
     the_model = names.of(model, "models" if is_several(model) else "model")
     the_optimizer = names.of(optimizer, "optimizers" if is_several(optimizer) else "optimizer")
-    first = f"{the_model}, {the_optimizer}, {names.of(loss_fn, 'loss_fn')}, {names.of(train_data, 'train_data')}"
-    options = {name: _written(names, name, value) for name, value in keywords.items() if not _is_default(name, value)}
+    first, options = "", dict[str, str]()
+    if not choice.source:
+        first = f"{the_model}, {the_optimizer}, {names.of(loss_fn, 'loss_fn')}, {names.of(train_data, 'train_data')}"
+        options = _options(names, keywords)
     models, optimizers = listed(model, the_model, names), listed(optimizer, the_optimizer, names)
     variable = f"{variable}_lr" if variable in _TAKEN | DEFAULTS.keys() | names.used else variable
 
@@ -83,22 +90,31 @@ def script(
     records, evidence = local("records"), local("evidence")
     settings = [f"start_lr={rate_code(sweep.start_lr)}, end_lr={rate_code(sweep.end_lr)}, num_steps={sweep.num_steps}"]
     settings[0] += f", repeats={repeats}" if repeats != 1 else ""
-    body = _call(records, "range_test", first, [*settings, *(f"{name}={text}" for name, text in options.items())])
+    body = _call(records, "range_test", first, [*settings, *_equal(options)]) if first else []
     if choice.rule == PROBE:
-        around = [
-            f"around={records if choice.around is None else rate_code(choice.around)}, max_steps={choice.max_steps}"
-        ]
-        around += [f"{name}={text}" for name, text in options.items() if name not in _OF_THE_SWEEP]
-        body += _call(evidence, "probe", first, around)
-    body.append(f"{variable} = {rate_code(choice.lr)}{_origin(choice, records, evidence)}")
+        around = records if choice.around is None else rate_code(choice.around)
+        probed = {name: text for name, text in options.items() if name not in _OTHER_FOR_PROBES}
+        probed |= _options(names, choice.probed_for.as_recorded())
+        limits = f"around={around}, max_steps={choice.max_steps}"
+        body += _call(evidence, "probe", first, [limits, *_equal(probed)])
     horizon = Horizon(keywords.get("train_steps"), keywords.get("train_schedule") or "constant")
+    body.append(f"{variable} = {rate_code(choice.lr)}{_origin(choice, horizon, records, evidence)}")
     rates = Rates(optimizer, the_optimizer, variable, shares, local)
     body += rates.assignment(is_scheduled=horizon.schedule != "constant")
-    anew = [f"# {line}" for line in rates.anew(optimizers, models)]
-    body += ["", "# The same optimizer, made with this rate:", *anew] if anew else []
+    anew = rates.anew(optimizers, models)
+    body += ["", f"# The same optimizer{'s' * (len(anew) > 1)}, made with this rate:"] if anew else []
+    body += [f"# {line}" for lines in anew for line in lines]
     scheduler = rates.scheduler(horizon)
     body += ["", *scheduler] if scheduler else []
     return "\n".join([*_imports(body), "", *_missing(names), *body]) + "\n"
+
+
+def _options(names: Names, keywords: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _written(names, name, value) for name, value in keywords.items() if not _is_default(name, value)}
+
+
+def _equal(options: Mapping[str, str]) -> list[str]:
+    return [f"{name}={text}" for name, text in options.items()]
 
 
 def _written(names: Names, name: str, value: Any) -> str:
@@ -113,10 +129,15 @@ def _call(result: str, function: str, first: str, keywords: list[str]) -> list[s
     return [f"{result} = {function}(", f"    {first},", *(f"    {keyword}," for keyword in keywords), ")"]
 
 
-def _origin(choice: Choice, records: str, evidence: str) -> str:
+def _origin(choice: Choice, horizon: Horizon, records: str, evidence: str) -> str:
     """Say where the rate is from, behind its line."""
     if choice.rule is None:
         return "  # picked"
+    if choice.source:
+        return f"  # read off the records named {' '.join(choice.source.split())!r}"
+    if choice.rule == PROBE and choice.probed_for != horizon:
+        training = f'train_steps={horizon.steps}, train_schedule="{horizon.schedule}"'
+        return f"  # float({evidence}.suggest({training})) in two digits"
     if choice.rule == PROBE:
         return f"  # float({evidence}.suggestion) in two digits"
     arguments = [literal(choice.rule)] if choice.rule != RULES[0] else []
@@ -125,10 +146,11 @@ def _origin(choice: Choice, records: str, evidence: str) -> str:
 
 
 def _imports(body: list[str]) -> list[str]:
-    code = "\n".join(line for line in body if not line.lstrip().startswith("#"))
+    code = "\n".join(body)  # with the comments, as some are lines to be used
     modules = [name for name in ("math", "torch") if re.search(rf"(?<![\w.]){name}\.", code)]
-    functions = "probe, range_test" if " = probe(" in code else "range_test"
-    return [*(f"import {name}" for name in modules), f"from lr_widget import {functions}"]
+    functions = [name for name in ("probe", "range_test") if f" = {name}(" in code]
+    ours = [f"from lr_widget import {', '.join(functions)}"] if functions else []
+    return [*(f"import {name}" for name in modules), *ours]
 
 
 def _missing(names: Names) -> list[str]:

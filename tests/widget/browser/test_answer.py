@@ -15,6 +15,7 @@ from lr_widget.horizon import Horizon
 from lr_widget.schedule import Sweep, rate_text
 from lr_widget.widget.browser import Answers
 from lr_widget.widget.choice import Advice, Selection
+from lr_widget.widget.results import Results
 
 from ..helpers import Make, Training, click, let_steps, note
 
@@ -57,7 +58,9 @@ def answers(selection: Selection, arguments: Any = None, **settings: Any) -> Ans
         evidence=None,
     )
     vars(owner).update(settings)
-    return Answers(owner, arguments or WithModel(), selection)
+    results = Results(owner, selection.horizon)
+    results.selection = selection
+    return Answers(owner, arguments or WithModel(), results)
 
 
 def answer(selection: Selection, arguments: Any = None, run: Any = None, **settings: Any) -> dict[str, Any]:
@@ -159,6 +162,13 @@ def test_a_suggestion_of_an_earlier_run_says_so() -> None:
 # A loss that falls until the end of the sweep: a higher end would show more.
 FALLING = LRRecords(
     1e-7 * 1e4 ** (np.arange(1, 101) / 100), np.linspace(3.0, 2.9, 100), start_lr=1e-7, end_lr=1e-3, num_steps=100
+)
+
+
+# A loss with a lowest place: its rate is known.
+FALLING_AND_RISING = LRRecords(
+    10.0 ** np.linspace(-7, 1, 100),
+    2 - 1 / (1 + (1e-2 / 10.0 ** np.linspace(-7, 1, 100)) ** 2) + (10.0 ** np.linspace(-7, 1, 100) / 0.3) ** 4,
 )
 
 
@@ -275,6 +285,40 @@ def test_the_code_names_the_variables_of_the_notebook(
     widget.selected_lr = 0.01
     assert "net, adam, loss_fn, pairs," in widget.answer["code"]
     assert f"lr = {rate_text(0.01)}  # picked" in widget.answer["code"]
+
+
+def test_the_code_of_probes_is_of_those_that_were_made(make_widget: Make, training: Training) -> None:
+    """Their budget and their training may be set to others since; the line of the rate names the training of now."""
+    widget = make_widget(num_steps=30, max_probe_steps=40)
+    widget.run()
+    widget.probe()
+    widget.max_probe_steps, widget.train_steps, widget.train_schedule = 5000, 60, "cosine"
+    assert widget.rule == "probe"
+    code = widget.answer["code"]
+    probes = code.partition(" = probe(\n")[2].partition(")\n")[0]
+    assert "max_steps=40," in probes
+    assert "train_s" not in probes
+    given = {"model": training.model, "optimizer": training.optimizer, "train_data": training.data}
+    names = {**given, "loss_fn": training.loss_fn()}
+    exec(code, names)
+    origin = code.partition("# float(")[2].partition(") in two digits")[0]
+    assert eval(origin, names) == widget.suggestion
+
+
+def test_the_code_of_a_rate_of_elsewhere_makes_no_test(make_widget: Make) -> None:
+    """It says of which run the rate is, until there is one of this model; a pick is the user's own."""
+    widget = make_widget(num_steps=30)
+    widget.add(FALLING_AND_RISING, name="other model")
+    code = widget.answer["code"]
+    assert "range_test" not in code
+    assert f"\nlr = {rate_text(widget.suggestion.lr)}  # " in code
+    assert "other model" in code
+    widget.selected_lr = 0.01
+    assert "num_steps=30," in widget.answer["code"]
+    assert "lr = 0.01  # picked" in widget.answer["code"]
+    widget.run()
+    assert " = range_test(\n" in widget.answer["code"]
+    assert "other model" not in widget.answer["code"]
 
 
 def test_the_code_is_that_of_the_test_whose_rate_it_has(make_widget: Make) -> None:

@@ -129,6 +129,23 @@ def test_another_suggestion_takes_the_question_away(make_widget: Make, notebook:
     assert widget.view_state["question"] is None
 
 
+@pytest.mark.parametrize("where", ["cell", "button"])
+def test_a_rate_that_was_copied_takes_the_question_away(
+    asked: LRFinderWidget, notebook: dict[str, Any], where: str
+) -> None:
+    """By a cell that overwrites, or by Copy once the variable is gone; a yes that comes late does nothing."""
+    if where == "cell":
+        asked.copy_to_notebook(overwrite=True)
+    else:
+        del notebook["epochs"]
+        click(asked, "copy")
+    assert (asked.view_state["question"], notebook) == (None, {"epochs": 0.01})
+    assert note(asked) == "The notebook's variable epochs is now 0.01."
+    notebook["epochs"] = 30
+    click(asked, "confirm")
+    assert notebook == {"epochs": 30}
+
+
 @pytest.mark.parametrize("command", ["confirm", "dismiss"])
 def test_an_answer_without_a_question_does_nothing(make_widget: Make, command: str) -> None:
     """Not even say something."""

@@ -57,7 +57,6 @@ def view(**changes: Any) -> dict[str, Any]:
         "run": None,
         "shown_run": None,
         "possible": ["start", "set", "pick"],
-        "chart": SimpleNamespace(is_zoomed=False),
         "has_curves": False,
         "talk": talk(),
         "failure": None,
@@ -76,7 +75,7 @@ def chart() -> Iterator[LiveChart]:
 @pytest.fixture
 def results() -> Results:
     """The results of a widget before its first run."""
-    owner = SimpleNamespace(horizon=Horizon(), rule="auto", suggestion=None, selected_lr=None, records=None)
+    owner = SimpleNamespace(horizon=Horizon(), suggest_from="loss", records=None)
     return Results(owner, Horizon())
 
 
@@ -127,11 +126,9 @@ def test_the_view_before_the_first_run() -> None:
 
 
 @pytest.mark.parametrize("has_curves", [True, False])
-@pytest.mark.parametrize("is_zoomed", [True, False])
-def test_a_table_needs_curves_and_a_reset_needs_a_zoom(has_curves: bool, is_zoomed: bool) -> None:
-    """Each is offered where it would change something."""
-    shown = view(has_curves=has_curves, chart=SimpleNamespace(is_zoomed=is_zoomed))["can"]
-    assert ("csv" in shown, "reset_zoom" in shown) == (has_curves, is_zoomed)
+def test_a_table_needs_curves(has_curves: bool) -> None:
+    """It is offered where there is something to write."""
+    assert ("csv" in view(has_curves=has_curves)["can"]) == has_curves
 
 
 @pytest.mark.parametrize(
@@ -166,7 +163,7 @@ def test_a_deaf_run_has_no_buttons_and_says_what_to_press(monkeypatch: pytest.Mo
     run = run_of(1.0, is_blocking=True)
     assert view(run=run, shown_run=run, status="running")["deaf"] == ""
     run.is_deaf = True
-    deaf = view(run=run, shown_run=run, status="running", has_curves=True, chart=SimpleNamespace(is_zoomed=True))
+    deaf = view(run=run, shown_run=run, status="running", has_curves=True)
     assert deaf["deaf"] == f"This run hears no click. {host.interrupt} ends it and keeps the curve."
     assert deaf["can"] == []
 
@@ -216,6 +213,7 @@ def test_kept_runs_are_listed_with_all_that_tells_a_step(chart: LiveChart, resul
     assert [run["is_current"] for run in (plain, full, hidden)] == [False, True, False]
     assert [run["is_hidden"] for run in (plain, full, hidden)] == [False, False, True]
     assert hidden["marks"] is None
+    assert not any(run["is_growing"] for run in (plain, full, hidden))
     for run, losses in ((plain, [2.0, 1.0]), (full, [3.0, 2.0, 1.0])):
         assert run["marks"] is not None
         assert chart.figure.marks[run["marks"]["smoothed"]].y.tolist() == losses
@@ -226,7 +224,7 @@ def test_kept_runs_are_listed_with_all_that_tells_a_step(chart: LiveChart, resul
 def test_the_curve_that_grows_is_the_current_run(chart: LiveChart, results: Results) -> None:
     """It is no kept run yet; the text has no number that would change at each step."""
     results.runs.add(FALLING, {}, "first", run_id=7)
-    results.rates = {7: "0.01"}
+    results.rates, results.current = {7: "0.01"}, 7
     results.growing = Place(8, 3)
     sweep = Sweep(1e-5, 1.0, 50, "linear")
     chart.begin(8, sweep, 3, [])
@@ -234,6 +232,7 @@ def test_the_curve_that_grows_is_the_current_run(chart: LiveChart, results: Resu
     state = make_chart_state(chart, results, sweep)
     first, growing = state["runs"]
     assert (first["is_current"], growing["is_current"]) == (False, True)
+    assert (first["is_growing"], growing["is_growing"]) == (False, True)
     assert (growing["run_id"], growing["name"], growing["color"], growing["lr"]) == (8, "this run", 3, "")
     assert growing["sweep"] == {"start_lr": 1e-5, "end_lr": 1.0, "num_steps": 50, "schedule": "linear"}
     assert growing["marks"] is not None

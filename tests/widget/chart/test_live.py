@@ -446,6 +446,60 @@ def test_a_window_that_shows_nothing_changes_nothing() -> None:
     assert (chart.is_zoomed, chart.messages) == (False, before)
 
 
+def test_a_window_from_below_zero_is_cut_where_the_axis_becomes_logarithmic() -> None:
+    """It is the same window again on a linear axis; one without anything above zero is given up."""
+    chart = chart_of([3.0, 2.0, 1.0])
+    chart.zoom((1e-3, 1e-2, -0.5, 2.5))
+    chart.set_axis("log", None, None)
+    assert (chart.is_zoomed, bounds(chart), limits(chart)) == (True, (1e-3, 1e-2), (0.25, 2.5))
+    chart.set_axis("linear", -2.0, None)
+    assert (chart.is_zoomed, limits(chart)) == (True, (-0.5, 2.5))
+    chart.zoom((1e-3, 1e-2, -1.0, 0.0))
+    chart.set_axis("log", None, None)
+    assert (chart.is_zoomed, bounds(chart)) == (False, (1e-4, 1.0))
+    assert 0 < limits(chart)[0] < 1.0
+    chart.close()
+
+
+def test_a_curve_grows_in_a_window_from_below_zero_on_a_logarithmic_axis() -> None:
+    """Every step is drawn."""
+    chart, steps = LiveChart(SWEEP, 0.0), steps_of(LOSSES)
+    chart.begin(1, SWEEP, 0, [])
+    chart.grow([steps[:2]])
+    chart.zoom((1e-4, 1.0, -0.5, 50.0))
+    chart.set_axis("log", None, None)
+    chart.grow([steps])
+    assert (limits(chart)[1], raw_curve(chart).x.tolist()) == (50.0, LRS)
+    chart.close()
+
+
+def test_probes_go_when_there_are_none_any_more() -> None:
+    """With their dots and their words in the legend; to say so twice sends nothing."""
+    chart = chart_of(LOSSES)
+    runs = (ProbeRun(1e-3, np.array([4.0, 1.0]), "completed"), ProbeRun(1e-2, np.array([4.0, 2.0]), "completed"))
+    chart.probe(Evidence(1e-3, runs, 2))
+    assert sum(np.asarray(mark.x).size for mark in dots(chart).values()) == 2
+    chart.probe(None)
+    assert sum(np.asarray(mark.x).size for mark in dots(chart).values()) == 0
+    assert not [entry for entry in chart.legend() if entry["kind"].startswith("probe")]
+    before = chart.messages
+    chart.probe(None)
+    assert chart.messages == before
+    chart.close()
+
+
+def test_a_curve_without_records_has_ended_where_it_is() -> None:
+    """Its test has failed: it makes way for the runs that are kept, as one that grows does not."""
+    chart = LiveChart(SWEEP, 0.0)
+    chart.begin(1, SWEEP, 0, [])
+    chart.grow([steps_of(LOSSES[:3])])
+    chart.end_early()
+    assert smoothed_curve(chart).x.tolist() == LRS[:3]
+    chart.show_runs(None, [])
+    assert smoothed_curve(chart).x.size == 0
+    chart.close()
+
+
 def test_settings_that_do_not_change_send_nothing() -> None:
     """Each of them may be told again at every step."""
     chart = chart_of([3.0, 2.0, 1.0])

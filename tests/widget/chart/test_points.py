@@ -190,6 +190,39 @@ def test_the_unstable_rates_begin_where_the_loss_stayed_above_its_level(
     assert run_of(losses, stop_reason=reason).unstable_from == unstable
 
 
+@pytest.mark.parametrize("reason", ["completed", "stopped", "exhausted"])
+@pytest.mark.parametrize("beta", [0.0, 0.9, 0.99])
+@pytest.mark.parametrize("num_steps", [10, 30, 100, 300])
+def test_noise_alone_is_not_unstable(num_steps: int, beta: float, reason: str) -> None:
+    """Where the first loss happens to be the lowest, the level before the minimum is not that of one loss."""
+    rng = np.random.default_rng(num_steps)
+    curves = np.abs(1 + 0.3 * rng.standard_normal((300, num_steps)))
+    runs = [run_of(losses, beta=beta, stop_reason=reason) for losses in curves]
+    assert [run.unstable_from for run in runs if run.unstable_from is not None] == []
+
+
+def test_noise_that_stays_in_the_next_losses_is_not_unstable() -> None:
+    """A long sweep begins with many losses that are low together; a tenth of them shows more of the level."""
+    rng = np.random.default_rng(0)
+    errors = rng.standard_normal((500, 500))
+    for step in range(1, 500):
+        errors[step] = 0.98 * errors[step - 1] + (1 - 0.98**2) ** 0.5 * errors[step]
+    runs = [run_of(losses, beta=0.9) for losses in 1 + 0.1 * errors.T]
+    assert [run.unstable_from for run in runs if run.unstable_from is not None] == []
+
+
+@pytest.mark.parametrize("num_steps", [10, 30, 100, 300])
+@pytest.mark.parametrize("calm", [0.0, 0.05, 0.6])
+def test_an_explosion_up_to_the_end_is_unstable(num_steps: int, calm: float) -> None:
+    """From 1 to 10,000 after a share of the sweep, even from its first step on; the range test went on to its end."""
+    rng = np.random.default_rng(num_steps)
+    begin = int(calm * num_steps)
+    losses = np.append(np.ones(begin), np.geomspace(1, 1e4, num_steps - begin)) * rng.uniform(0.95, 1.05, num_steps)
+    unstable = run_of(losses, beta=0.9).unstable_from
+    assert unstable is not None
+    assert begin < unstable <= begin + max(0.1 * num_steps, 10) + 1
+
+
 def test_rates_that_do_not_increase_have_no_unstable_end() -> None:
     """A schedule of the user's own may go up and down."""
     run = run_of([*CALM, 4.0, 50.0], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 2.0], stop_reason="diverged")

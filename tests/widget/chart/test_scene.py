@@ -17,6 +17,7 @@ from lr_widget.widget.chart.scene import (
     inside,
     loss_axis,
     marker,
+    on_scale,
     rate_axis,
     records_bounds,
     sweep_bounds,
@@ -116,6 +117,25 @@ def test_a_window_ends_where_the_rates_end() -> None:
     """Losses may go further; on a logarithmic axis they stay positive."""
     assert inside((1e-9, 0.1, -2.0, 3.0), X, Y) == (1e-4, 0.1, -2.0, 3.0)
     assert inside((1e-3, 0.1, -2.0, 3.0), X, loss_axis(0.1, 10.0, is_log=True)) == (1e-3, 0.1, 0.1, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("losses", "shown"),
+    [
+        ((-2.0, 3.0), (0.1, 3.0)),
+        ((0.0, 0.5), (0.05, 0.5)),
+        ((0.01, 3.0), (0.1, 3.0)),
+        ((0.5, 3.0), (0.5, 3.0)),
+        ((-2.0, 0.0), None),
+        ((-2.0, -1.0), None),
+    ],
+)
+def test_a_logarithmic_axis_shows_the_positive_part_of_a_window(
+    losses: tuple[float, float], shown: tuple[float, float] | None
+) -> None:
+    """From the axis's own low end on, or a tenth of the window's high one; a linear axis shows all of it."""
+    assert on_scale(losses, loss_axis(0.1, 10.0, is_log=True)) == shown
+    assert on_scale(losses, Y) == losses
 
 
 @pytest.mark.parametrize(

@@ -240,9 +240,7 @@ def test_without_validation_losses_no_rule_has_a_rate_and_the_reason_says_why() 
     selection.take_records(records(1e-2))
     assert {found.lr for found in selection.suggestions.values()} == {None}
     assert list(selection.suggestions) == list(records(1e-2).suggestions())
-    assert selection.reason == (
-        "By the validation loss: this run has no validation losses; choose the training loss, or give val_data."
-    )
+    assert selection.reason == "This run has no validation losses; choose the training loss, or give val_data."
     assert selection.to_probe == records(1e-2).suggest().lr
 
 

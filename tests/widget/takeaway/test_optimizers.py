@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ class Network(nn.Module):
 
 def anew(code: str) -> str:
     """The lines that make the optimizer anew, as code."""
-    lines = code.partition("# The same optimizer, made with this rate:\n")[2].partition("\n\n")[0].splitlines()
+    lines = re.split("# The same optimizers?, made with this rate:\n", code)[-1].partition("\n\n")[0].splitlines()
     return "\n".join(line.removeprefix("# ") for line in lines)
 
 
@@ -224,16 +225,84 @@ def test_each_of_several_optimizers_is_made_anew() -> None:
         torch.optim.SGD(models["a"].parameters(), lr=0.1),
         torch.optim.SGD(models["b"].parameters(), lr=0.05),
     ]
-    assert anew(script_of(optimizers, model=models)).splitlines() == [
+    code = script_of(optimizers, model=models)
+    assert "# The same optimizers, made" in code
+    assert anew(code).splitlines() == [
         "optimizers[0] = torch.optim.SGD(models['a'].parameters(), lr=lr)",
         "optimizers[1] = torch.optim.SGD(models['b'].parameters(), lr=lr * 0.5)",
     ]
+
+
+def test_the_heading_counts_the_optimizers_that_are_written() -> None:
+    """Of two, one has a class that does not say how it is made."""
+    model = linear()
+    optimizers = [torch.optim.SGD([model.weight], lr=0.1), Nameless([model.bias], lr=0.1)]
+    code = script_of(optimizers, model=model)
+    assert "# The same optimizer, made" in code
+    assert len(anew(code).splitlines()) == 1
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_a_rate_in_a_tensor_is_made_as_a_tensor(share: float) -> None:
+    """So that the new optimizer, too, can be captured or compiled without the rate as a constant."""
+    model = linear()
+    groups: list[dict[str, Any]] = [{"params": [model.weight]}, {"params": [model.bias], "lr": torch.tensor(share)}]
+    optimizer = torch.optim.Adam(groups, lr=torch.tensor(1.0), foreach=False)
+    rate = "torch.tensor(lr * 0.5)" if share == 0.5 else "torch.tensor(lr)"
+    lines = anew(script_of(optimizer, model=model)).splitlines()
+    assert lines[4:] == ["    ],", "    lr=torch.tensor(lr),", "    foreach=False,", ")"]
+    assert (f'"lr": {rate}' in lines[3]) is (share != 1)
+    new = made_anew(model, torch.optim.Adam(model.parameters(), lr=torch.tensor(1.0), foreach=False))
+    (made,) = rates(new)
+    assert torch.equal(made, torch.tensor(0.02))
+
+
+def test_the_script_imports_what_the_lines_in_comments_need() -> None:
+    """The loss is no function of torch here, and nothing else is."""
+    model = linear()
+    code = script_of(torch.optim.SGD(model.parameters(), lr=0.1), model=model, loss_fn=lambda *_: None)
+    assert "import torch\n" in code
+    own = script_of(Own(model.parameters(), 0.05), model=model, loss_fn=lambda *_: None)
+    assert "= Own(" in own
+    assert "import torch\n" not in own
 
 
 class Nameless(torch.optim.SGD):
     """An optimizer whose signature cannot be read."""
 
     __signature__ = "nothing of use"
+
+
+class Rateless(torch.optim.SGD):
+    """An optimizer of the user's own that knows its rate by itself."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, lr=0.1)
+
+
+class Renamed(torch.optim.SGD):
+    """An optimizer of the user's own whose rate has another name."""
+
+    def __init__(self, params: Any, eta: float, lr: float = 0.1, /) -> None:
+        super().__init__(params, lr=eta)
+
+
+class Passing(torch.optim.SGD):
+    """An optimizer of the user's own that hands its arguments on."""
+
+    def __init__(self, params: Any, **more: Any) -> None:
+        super().__init__(params, **more)
+
+
+def test_a_class_that_takes_no_rate_is_not_written() -> None:
+    """The line would raise; a class that takes any keyword takes it."""
+    model = linear()
+    for optimizer in (Rateless(model.parameters()), Renamed(model.parameters(), 0.1)):
+        assert "The same optimizer" not in script_of(optimizer, model=model)
+    passing = Passing(model.parameters(), lr=0.1)
+    assert anew(script_of(passing, model=model)) == "optimizer = Passing(model.parameters(), lr=lr)"
+    new = made_anew(model, passing, Passing=Passing)
+    assert rates(new) == [0.02]
 
 
 @pytest.mark.parametrize("is_many", [False, True])

@@ -70,6 +70,18 @@ def test_the_kept_result_follows_picks_probes_and_failures(
     assert "This is the suggestion of an earlier run." in kept[-1]["text/html"]
 
 
+@pytest.mark.parametrize(("name", "value"), [("loss_scale", "log"), ("loss_min", -3.0), ("loss_max", 50.0)])
+def test_the_kept_picture_follows_the_loss_axis(
+    make_widget: Make, training: Training, kept: list[dict[str, str]], name: str, value: object
+) -> None:
+    """A reader finds the chart as it was seen last; in a run, it is kept at the end."""
+    widget = make_widget(num_steps=30)
+    widget.run()
+    before = picture_in(kept[-1]["text/html"])
+    click(widget, "set", name=name, value=value)
+    assert picture_in(kept[-1]["text/html"]) == widget.screen.pages.picture() != before
+
+
 def test_the_kept_result_follows_the_runs(make_widget: Make, kept: list[dict[str, str]]) -> None:
     """One that is added, renamed, hidden or removed."""
     widget = make_widget(num_steps=30)
@@ -173,12 +185,12 @@ def test_a_page_needs_nothing_else(make_widget: Make, tmp_path: Path) -> None:
 
 
 def test_a_page_lists_the_runs_on_the_chart_where_there_are_several(tmp_path: Path) -> None:
-    """Each with its colour; a hidden one is not on the chart."""
+    """Each with its colour and its rate; a hidden one is not on the chart."""
     runs = {name: LRRecords([1e-3, 1e-2, 1e-1], [2.0, 1.0, height]) for name, height in (("a", 3.0), ("b", 4.0))}
     widget = LRFinderWidget.from_records(runs)
     widget.to_html(tmp_path / "a.html")
     text = (tmp_path / "a.html").read_text(encoding="utf-8")
-    assert re.findall(r"<li>.*?</span>(.*?)</li>", text) == ["a", "b"]
+    assert re.findall(r"<li>.*?</span>(.*?)</li>", text) == ["a: none", "b: none"]
     assert len(set(re.findall(r'<li><span style="background: (#\w{6})"', text))) == 2
     widget.hide("a")
     widget.to_html(tmp_path / "a.html")

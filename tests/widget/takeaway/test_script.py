@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from lr_widget import LRFinderWidget
+from lr_widget.horizon import Horizon
 from lr_widget.schedule import Sweep, rate_text
 from lr_widget.suggest import RULES
 from lr_widget.training import RateSetter
@@ -82,6 +83,35 @@ def test_the_script_makes_the_probes_whose_rate_it_is() -> None:
     assert "accumulation_steps=2" in probes
     assert "schedule" not in probes
     assert "val_every" not in probes
+
+
+def test_probes_are_those_that_were_made_and_their_rate_is_for_the_training_of_now() -> None:
+    """They trained for another one: the call says that one, the line of the rate names the later one."""
+    model = linear()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    choice = Choice(0.02, "probe", around=5e-3, max_steps=64, probed_for=Horizon(200, "linear"))
+    code = script_of(optimizer, model=model, choice=choice, train_steps=4000, train_schedule="cosine")
+    test, probes = (code.partition(f"{name}(\n")[2].partition(")\n")[0] for name in ("range_test", "probe"))
+    assert 'train_steps=4000,\n    train_schedule="cosine",' in test
+    assert 'train_steps=200,\n    train_schedule="linear",' in probes
+    names: dict[str, Any] = {"model": model, "optimizer": optimizer, "train_data": batches()}
+    exec(code, names)
+    origin = code.partition("# float(")[2].partition(") in two digits")[0]
+    assert eval(origin, names) == names["evidence"].suggest(train_steps=4000, train_schedule="cosine")
+    assert names["evidence"].horizon == Horizon(200, "linear")
+
+
+def test_the_rate_of_records_of_elsewhere_is_set_without_a_test() -> None:
+    """This model's test would give another rate; the line names the run, on one line whatever its name."""
+    model = linear()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    code = script_of(optimizer, model=model, choice=Choice(0.02, "auto", source="batch 64\n# of 'elsewhere'"))
+    assert "range_test" not in code
+    [line] = [line for line in code.splitlines() if line.startswith("lr = ")]
+    assert line.startswith("lr = 0.02  # ")
+    assert "batch 64 # of" in line
+    exec(code, {"model": model, "optimizer": optimizer})
+    assert rates(optimizer) == [0.02]
 
 
 def test_without_a_rate_of_their_own_probes_begin_with_the_suggestion_of_the_test() -> None:
