@@ -100,6 +100,7 @@ class Screen:
         """Hand over the results of a run and show its end; called in the thread that trains."""
         owner, results = self._owner, self.results
         if self._is_closed:
+            owner.status = _end_of(run)
             return
         with owner.hold_sync(), owner.holding_errors() as errors:
             try:
@@ -259,18 +260,20 @@ class Screen:
         place = Place(run.run_id, self.results.runs.next_color)
         if run.job.hides_suggestion:
             self.results.begin(place, run.job.facts)
+        else:
+            self.chart.show_runs(*self.results.drawn())  # a curve may stand there whose test has failed
         self._drawn_sweep = self._owner.sweep
         run.job.begin(self.chart, place, self.results.drawn()[1])
         self.talk.begin(words.beginning(run, current_host()))
 
     def _show_end(self, run: Run[Job], failed: str) -> None:
-        if self._run is run:
+        if self._run in (run, None):  # None: an observer has removed its records, or closed the widget
             if run.error is not None:
                 self.failure = failure(run.error, run.last)
                 self.talk.note_end("error", failed)
                 if not run.is_blocking:  # nobody can raise it any more, but its frames hold the tensors of its step
                     let_go(run.error)
-            self._owner.status = "finished" if run.error is None else "failed"
+            self._owner.status = _end_of(run)
         self._mark()
 
     def _mark(self) -> None:
@@ -286,3 +289,7 @@ class Screen:
 
     def _set_axis(self) -> None:
         self.chart.set_axis(self._owner.loss_scale, self._owner.loss_min, self._owner.loss_max)
+
+
+def _end_of(run: Run[Job]) -> str:
+    return "finished" if run.error is None else "failed"

@@ -132,9 +132,9 @@ def test_a_full_bar_keeps_its_time_and_its_last_words(bars: list[Any]) -> None:
         return "diverged"
 
     assert drain_in_bar(slow(), "range test", 100, enabled=True) == "diverged"
-    right = bars[0].container.children[2].value
+    right = bars[0].container.children[2].value.replace("\u2007", " ")  # newer ones write spaces of another kind
     assert "03:00" in right
-    assert "lr\u20070.1,\u2007loss\u20070.3333" in right
+    assert "lr 0.1, loss 0.3333" in right
 
 
 def test_a_bar_that_the_user_has_switched_off_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:

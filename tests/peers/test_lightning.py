@@ -317,8 +317,9 @@ def needs_points(begin: int, end: int, losses: list[float], rate: float | None) 
     for rule in ("lightning", "auto"):
         suggestion = suggest_lr(lrs, kept, rule)
         assert suggestion.lr is None
-        few = f"Only {finite.sum()} rate{"s have" if finite.sum() != 1 else " has"} a finite loss; a suggestion needs at least 5: "
-        assert suggestion.reason.startswith(few) == (finite.sum() < 5)
+        few = "1 rate has" if finite.sum() == 1 else f"{finite.sum()} rates have"
+        start = f"Only {few} a finite loss; a suggestion needs at least 5: "
+        assert suggestion.reason.startswith(start) == (finite.sum() < 5)
 
 
 @SUITE.case("test_lr_attribute_when_suggestion_invalid")

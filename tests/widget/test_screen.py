@@ -551,6 +551,20 @@ def test_after_a_run_that_gave_nothing_the_one_before_can_go(futile: LRFinderWid
     assert (futile.records, futile.suggestion) == (records, records.suggest())
 
 
+def test_after_a_run_that_gave_nothing_probes_are_drawn_over_their_own_run(
+    futile: LRFinderWidget, training: Training
+) -> None:
+    """From their first dot on, not over the curve that failed."""
+    calls, training.may_step = training.calls, threading.Semaphore(3)
+    futile.max_probe_steps = 40
+    futile.start_probe()
+    wait_until(lambda: training.calls == calls + 4)
+    assert smoothed_curve(futile).x.tolist() == futile.records.lr.tolist()
+    let_steps(training, 1000)
+    assert futile.wait(20)
+    assert (futile.rule, futile.evidence.records) == ("probe", futile.records)
+
+
 def test_settings_reach_the_parts_that_depend_on_them(screen: Screen, owner: SimpleNamespace) -> None:
     """Other bounds move the axis and the sentence about the run, and a pick makes a script."""
     owner.sweep = Sweep(1e-3, 0.1, 30)
@@ -605,6 +619,40 @@ def test_the_old_suggestion_can_be_picked_during_a_run(make_widget: Make, traini
     assert widget.wait(20)
     training.may_step = None
     assert (widget.selected_lr, widget.answer["is_picked"]) == (old, True)
+
+
+def test_an_observer_of_the_records_may_remove_the_run(make_widget: Make) -> None:
+    """One without a use, say: the test has ended all the same, and the run before is shown."""
+    widget = make_widget(num_steps=20)
+    first = widget.run()
+
+    def remove(_: Any) -> None:
+        widget.unobserve(remove, "records")
+        widget.remove(-1)
+
+    widget.observe(remove, "records")
+    widget.run()
+    assert (widget.status, widget.records, widget.history) == ("finished", first, (first,))
+    assert (widget.suggestion, widget.answer["lr"]) == (first.suggest(), rate_text(first.suggest().lr))
+    assert "start" in widget.view_state["can"]
+    assert smoothed_curve(widget).x.tolist() == first.lr.tolist()
+
+
+@pytest.mark.parametrize("trait", ["records", "history", "suggestion"])
+def test_an_observer_of_the_results_may_close_the_widget(make_widget: Make, training: Training, trait: str) -> None:
+    """The results stay, and nothing says that a run goes on."""
+    before = training.state()
+    widget = make_widget(num_steps=20)
+
+    def close(_: Any) -> None:
+        if widget.runner.current is None:
+            widget.close()
+
+    widget.observe(close, trait)
+    records = widget.run()
+    assert (widget.status, widget.is_busy, repr(widget)) == ("finished", False, "LRFinderWidget(closed)")
+    assert (widget.records, widget.suggestion) == (records, records.suggest())
+    assert training.state() == before
 
 
 @pytest.mark.parametrize("trait", ["rule", "suggestion", "selected_lr", "records", "history", "evidence"])

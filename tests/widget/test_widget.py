@@ -241,6 +241,7 @@ def test_a_widget_that_is_closed_as_its_run_begins_lets_go_of_the_model(method: 
     gc.collect()
     assert [each() for each in kept] == [None, None]
     assert drawn == [widget.screen.chart.messages]
+    assert (widget.status, widget.is_busy) == ("finished", False)
     assert (widget.records, widget.history, repr(widget)) == (None, (), "LRFinderWidget(closed)")
 
 
@@ -275,6 +276,7 @@ def test_a_widget_that_is_closed_in_a_long_step_lets_go_of_the_model_after_it() 
     gc.collect()
     assert [each() for each in kept] == [None, None, None]
     assert widget.screen.chart.messages == drawn
+    assert (widget.status, widget.is_busy) == ("finished", False)
     assert (widget.records, widget.history, repr(widget)) == (None, (), "LRFinderWidget(closed)")
 
 

@@ -1,10 +1,12 @@
 // Zooming without a kernel: the bounds of the axes are set in this browser alone, and nothing is saved.
 
 import type { State } from "../protocol";
-import { curvesOf, type Model, models, type Numbers, scaleModels, scalesOf } from "./models";
-import { type Scale, valueAt, type Window } from "./scale";
+import { type Curve, curvesOf, type Line, type Model, models, scaleModels, scalesOf } from "./models";
+import type { Window } from "./scale";
 
-const AIR = 0.04; // of the loss axis, below and above the curves
+const AIR = 0.06; // below and above the losses, as a share of their height
+const TAIL_ROOM = 0.6; // for an upturn, as a share of the height of what matters
+const LOSS_FORMAT = "~g"; // bqplot's own has one digit, and the same label for two ticks
 
 export class LocalZoom {
   /** What this browser shows: a part of the chart or all of it; null for what the kernel has left. */
@@ -47,50 +49,57 @@ export class LocalZoom {
       }
       model?.set?.(changes);
     };
+    const axes = models(figure, "axes");
+    for (const axis of axes.filter((one) => one.get?.("scale") === y)) {
+      set(axis, { tick_format: LOSS_FORMAT }); // first: bqplot writes the labels of a change a frame later, in the format of then
+    }
     set(x, { min: rateLow, max: rateHigh });
     set(y, { min: lossLow, max: lossHigh });
-    for (const axis of models(figure, "axes")) {
+    for (const axis of axes) {
       set(axis, { tick_values: null }); // bqplot's own; those of the kernel may all be outside
     }
   }
 }
 
-/** The window that all drawn points are in, within the limits of the loss axis that somebody has set. */
+/** The window that shows all curves, within the limits of the loss axis that somebody has set; null without a curve. */
 function windowOfAll(figure: Model, { chart_state, loss_min, loss_max }: State): Window | null {
   const curves = curvesOf(figure, chart_state.runs);
-  const lines = curves.flatMap(({ raw, smoothed, validation }) =>
-    [raw, smoothed, validation].filter((line) => line !== null),
-  );
-  const scales = scalesOf(figure);
-  const rates =
-    scales &&
-    spanOf(
-      lines.map(({ x }) => x),
-      scales.x,
-    );
-  const losses =
-    scales &&
-    spanOf(
-      lines.map(({ y }) => y),
-      scales.y,
-    );
-  if (!rates || !losses) {
+  const isLog = scalesOf(figure)?.y.isLog === true;
+  const rates = curves.flatMap(({ base }) => Array.from(base.x));
+  const spans = curves.flatMap((curve) => lossesOf(curve, isLog));
+  if (rates.length === 0 || spans.length === 0) {
     return null;
   }
-  return [rates.low, rates.high, loss_min ?? valueAt(losses, -AIR), loss_max ?? valueAt(losses, 1 + AIR)];
+  const low = Math.min(...spans.map((span) => span.low));
+  const high = Math.max(...spans.map((span) => span.high));
+  const air = AIR * (high - low) || 1;
+  const lossAt = (place: number): number => (isLog ? 10 ** place : place);
+  const [slowest, fastest] = [Math.min(...rates), Math.max(...rates)];
+  return [
+    slowest < fastest ? slowest : slowest / 2,
+    slowest < fastest ? fastest : fastest * 2,
+    loss_min ?? lossAt(low - air),
+    loss_max ?? lossAt(high + air),
+  ];
 }
 
-/** From the least to the greatest of the numbers that have a place on a scale of this kind. */
-function spanOf(numbers: readonly Numbers[], { isLog }: Scale): Scale | null {
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const value of numbers.flatMap((some) => Array.from(some))) {
-    if (Number.isFinite(value) && (value > 0 || !isLog)) {
-      [low, high] = [Math.min(low, value), Math.max(high, value)];
-    }
+/**
+ * The part of a curve's losses that matters, or nothing without losses: up to the highest before the minimum, with room for
+ * the beginning of an upturn, as lr_widget/results/limits.py has it. On a logarithmic axis these are logarithms.
+ */
+function lossesOf({ base, raw, smoothed, validation }: Curve, isLog: boolean): { low: number; high: number }[] {
+  const main = smoothed ?? base;
+  const placesOf = (line: Line | null, until = Number.POSITIVE_INFINITY): number[] =>
+    Array.from(line?.y ?? [], (loss, index) =>
+      (line?.x[index] ?? Number.NaN) <= until ? (isLog ? Math.log10(loss) : loss) : Number.NaN,
+    ).filter(Number.isFinite);
+  const all = [main, raw, validation].flatMap((line) => placesOf(line)).sort((one, other) => one - other);
+  const [low, middle, highest] = [all[0], all[Math.floor(all.length / 2)], all.at(-1)];
+  if (low === undefined || middle === undefined || highest === undefined) {
+    return [];
   }
-  if (low === high) {
-    const around = Math.abs(low) / 2 || 1;
-    [low, high] = [low - around, high + around];
-  }
-  return low < high ? { low, high, isLog } : null;
+  const losses = Array.from(main.y, (loss) => (Number.isFinite(loss) ? loss : Number.POSITIVE_INFINITY));
+  const best = main.x[losses.indexOf(Math.min(...losses))];
+  const top = Math.max(middle, ...[main, raw, validation].flatMap((line) => placesOf(line, best)));
+  return [{ low, high: top > low ? Math.min(highest, top + TAIL_ROOM * (top - low)) : highest }];
 }

@@ -66,7 +66,8 @@ export function connectSettings(refs: Refs, { send, slide, resetZoom }: Actions,
       field.disabled = !shown.isLive;
     }
     setHidden(refs.clear, !can(shown, "clear"), refs.pick);
-    setHidden(refs.resetZoom, !shown.state.chart_state.is_zoomed, refs.smoothing);
+    const next = shown.isLive ? refs.smoothing : refs.loss_max; // a disabled slider takes no focus
+    setHidden(refs.resetZoom, !shown.state.chart_state.is_zoomed, next);
     rest(refs.resetZoom, shown.isLive && !can(shown, "zoom"));
     setHidden(refs.lossChoice, !shown.state.chart_state.has_validation, refs.train_schedule);
     showRefusal(refs, shown.state.view_state.refused, noteId);

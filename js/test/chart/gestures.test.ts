@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { click, drag, key, openChart, type Page, point } from "./stubs";
+import { click, drag, key, openChart, point } from "./stubs";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -7,7 +7,6 @@ afterEach(() => {
 
 const zoomed = { chart_state: { is_zoomed: true } };
 const pick = (value: number) => ({ command: "set", name: "selected_lr", value });
-const bounds = ({ figure: { x, y } }: Page): unknown[] => [x.get("min"), x.get("max"), y.get("min"), y.get("max")];
 
 test("a click picks the rate under it, in two digits", async () => {
   const page = await openChart();
@@ -167,68 +166,6 @@ test("a double click in a chart that is not zoomed picks once and resets nothing
   click(page.plot, 464, 100, 2);
   point(page.plot, "dblclick", 464, 100, { detail: 2 });
   expect(page.sent).toEqual([pick(0.01)]);
-});
-
-test("without a kernel the browser zooms by itself, and a double click restores all that it changed", async () => {
-  const page = await openChart();
-  page.figure.comm_live = false;
-  page.figure.emit("comm_live_update");
-  const ticks = (): unknown[] =>
-    (page.figure.get("axes") as { get(name: string): unknown }[]).map((axis) => axis.get("tick_values"));
-  const before = [bounds(page), ticks()];
-  drag(page.plot, [264, 62], [664, 162]);
-  expect(bounds(page)).toEqual([1e-3, 0.1, 1, 3].map((value) => expect.closeTo(value, 9)));
-  expect(ticks()).toEqual([null, null]);
-  drag(page.plot, [264, 62], [664, 162]); // deeper
-  expect(bounds(page)[0]).toBeGreaterThan(2e-3);
-  point(page.plot, "dblclick", 464, 100);
-  expect([bounds(page), ticks()]).toEqual(before);
-  expect(page.sent).toEqual([]);
-});
-
-test("a kernel that is there moves the axes itself", async () => {
-  const page = await openChart();
-  const before = bounds(page);
-  drag(page.plot, [264, 62], [664, 162]);
-  expect(bounds(page)).toEqual(before);
-});
-
-test("a kernel that comes back finds the axes as it left them", async () => {
-  const page = await openChart();
-  const before = bounds(page);
-  page.chart.setLive(false);
-  drag(page.plot, [264, 62], [664, 162]);
-  expect(bounds(page)).not.toEqual(before);
-  page.chart.setLive(true);
-  expect(bounds(page)).toEqual(before);
-});
-
-test("a chart that the kernel left zoomed is shown whole without it, and comes back with it as it was", async () => {
-  const page = await openChart();
-  page.show(zoomed);
-  page.figure.x.set({ min: 2e-2, max: 5e-2 });
-  page.figure.y.set({ min: 0.5, max: 1 });
-  page.chart.setLive(false);
-  expect(page.chart.isZoomed()).toBe(true);
-  point(page.plot, "dblclick", 464, 100);
-  // The points are from 1e-3 to 1 and from 0.5 to 9, and the losses have 4 % of air on both sides.
-  expect(bounds(page)).toEqual([1e-3, 1, 0.16, 9.34].map((value) => expect.closeTo(value, 9)));
-  expect([page.chart.isZoomed(), page.tellZoom.mock.calls.length]).toEqual([false, 1]);
-  drag(page.plot, [264, 62], [664, 162]);
-  expect([page.chart.isZoomed(), page.tellZoom.mock.calls.length]).toEqual([true, 2]);
-  page.chart.resetZoom();
-  expect([page.chart.isZoomed(), bounds(page)[3]]).toEqual([false, expect.closeTo(9.34, 9)]);
-  page.chart.setLive(true);
-  expect(bounds(page)).toEqual([2e-2, 5e-2, 0.5, 1]);
-  expect([page.chart.isZoomed(), page.sent]).toEqual([true, []]);
-});
-
-test("the limits of the loss axis that somebody has set stay when all is shown without a kernel", async () => {
-  const page = await openChart();
-  page.show({ ...zoomed, loss_max: 5 });
-  page.chart.setLive(false);
-  page.chart.resetZoom();
-  expect(bounds(page).slice(2)).toEqual([expect.closeTo(0.16, 9), 5]);
 });
 
 test("a release that was missed, outside of the window, ends the press", async () => {

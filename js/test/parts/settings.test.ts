@@ -169,6 +169,11 @@ test("the focus of Reset zoom does not go with the zoom", () => {
   ref("resetZoom").focus();
   view.show(makeState());
   expect(document.activeElement).toBe(ref("smoothing"));
+  view.setLive(false);
+  view.show(makeState({ chart_state: { is_zoomed: true } }));
+  ref("resetZoom").focus();
+  view.show(makeState());
+  expect(document.activeElement).toBe(ref("loss_max"));
 });
 
 test("the loss that the suggestion reads can be chosen where there are two", () => {

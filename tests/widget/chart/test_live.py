@@ -403,6 +403,24 @@ def test_a_logarithmic_loss_axis_takes_positive_losses() -> None:
     assert raw_curve(chart).y.tolist() == [-1.0, -2.0]
 
 
+@pytest.mark.parametrize(
+    ("losses", "sentence"),
+    [
+        ([3.0, 2.0, 1.0], ""),
+        ([3.0, 0.0, 1.0], "Losses of 0 and below have no place on a logarithmic axis and are not drawn."),
+        ([3.0, -2.0, 1.0], "Losses of 0 and below have no place on a logarithmic axis and are not drawn."),
+        ([0.0, -2.0, -3.0], "No loss is positive, so the loss axis stays linear."),
+    ],
+)
+def test_losses_that_a_logarithmic_axis_cannot_show_are_told(losses: list[float], sentence: str) -> None:
+    """A linear axis shows all of them."""
+    chart = chart_of(losses)
+    assert chart.left_out == ""
+    chart.set_axis("log", None, None)
+    assert chart.left_out == sentence
+    chart.close()
+
+
 def test_limits_of_the_user_hold_while_a_run_grows() -> None:
     """One of them may be automatic."""
     chart = LiveChart(SWEEP, 0.0)
@@ -418,7 +436,7 @@ def test_limits_of_the_user_hold_while_a_run_grows() -> None:
 
 
 def test_zooming_shows_a_window_with_all_its_points() -> None:
-    """A long curve is thinned anew within it; nothing moves the window but its end."""
+    """A long curve is thinned anew within it; it stays until its end, or until the loss axis gets other limits."""
     sweep = Sweep(1e-4, 1.0, 10_000)
     lrs = np.array([sweep.lr(k) for k in range(1, 10_001)])
     chart = LiveChart(sweep, 0.0)
@@ -429,10 +447,14 @@ def test_zooming_shows_a_window_with_all_its_points() -> None:
     assert (chart.is_zoomed, bounds(chart), limits(chart)) == (True, (lrs[5000], lrs[5099]), (0.25, 0.75))
     assert raw_curve(chart).x.tolist() == lrs[4999:5101].tolist()
     chart.cover(Sweep(1e-6, 10.0, 5))
-    chart.set_axis("linear", 0.0, 9.0)
+    chart.set_axis("linear", None, None)
     assert (bounds(chart), limits(chart)) == ((lrs[5000], lrs[5099]), (0.25, 0.75))
+    chart.set_axis("linear", 0.0, 9.0)
+    assert (chart.is_zoomed, bounds(chart), limits(chart)) == (False, (1e-6, 10.0), (0.0, 9.0))
     chart.set_axis("linear", None, None)
     chart.cover(sweep)
+    assert (bounds(chart), limits(chart)) == whole
+    chart.zoom((lrs[5000], lrs[5099], 0.25, 0.75))
     chart.zoom(None)
     assert (chart.is_zoomed, (bounds(chart), limits(chart))) == (False, whole)
 
@@ -452,10 +474,11 @@ def test_a_window_from_below_zero_is_cut_where_the_axis_becomes_logarithmic() ->
     chart.zoom((1e-3, 1e-2, -0.5, 2.5))
     chart.set_axis("log", None, None)
     assert (chart.is_zoomed, bounds(chart), limits(chart)) == (True, (1e-3, 1e-2), (0.25, 2.5))
-    chart.set_axis("linear", -2.0, None)
+    chart.set_axis("linear", None, None)
     assert (chart.is_zoomed, limits(chart)) == (True, (-0.5, 2.5))
+    chart.set_axis("linear", -2.0, None)
     chart.zoom((1e-3, 1e-2, -1.0, 0.0))
-    chart.set_axis("log", None, None)
+    chart.set_axis("log", -2.0, None)
     assert (chart.is_zoomed, bounds(chart)) == (False, (1e-4, 1.0))
     assert 0 < limits(chart)[0] < 1.0
     chart.close()
