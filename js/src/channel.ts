@@ -3,7 +3,7 @@
 import type { Command, Setting } from "./protocol";
 
 const PATIENCE_MS = 1500; // after this time without an answer, a command is overdue
-const PACE_MS = 200; // between two values of a slider
+const PACE_MS = 280; // between two values of a slider
 const LOST_MS = 30_000; // an answer that has not come by then does not hold a slider back
 
 export type SetCommand = Command & { command: "set" };

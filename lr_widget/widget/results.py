@@ -142,7 +142,7 @@ class Results:
         """Keep records of elsewhere; the suggestion is read off them where there is none yet."""
         with self._mirrored():
             kept = self._add(records, {}, name)
-            if self.current is None and self.growing is None:
+            if self.current is None and self.growing is None and self._owner.evidence is None:
                 self._make_current(kept)
 
     def open(self, runs: Sequence[tuple[str | None, LRRecords]]) -> None:

@@ -59,6 +59,7 @@ class Screen:
         self._run: Run[Job] | None = None  # it may have ended
         self._drawn_sweep = arguments.sweep
         self._is_closed = False
+        self._left_out = ""  # of the chart, as it was said last
         self._fault: Exception | None = None  # of the drawing of this run
         self._waiting = ""  # the words of the run in place of an answer
         self._pictured = -1  # how many messages of the chart the latest picture has
@@ -140,8 +141,11 @@ class Screen:
             self.chart.smooth(value)
         elif name in ("loss_scale", "loss_min", "loss_max"):
             self._set_axis()
-            if self.chart.left_out:
-                self.talk.note_end("warning", self.chart.left_out)
+            before, self._left_out = self._left_out, self.chart.left_out
+            if self._left_out:
+                self.talk.note_end("warning", self._left_out)
+            elif before and self.talk.note["text"] == before:
+                self.talk.note_end("info", words.READY)
             self._keep()
         elif self.results.change(name, value):
             self._mark()

@@ -150,6 +150,18 @@ def test_settings_of_a_widget_on_records(from_records: Any) -> None:
     assert widget.suggestion == records().suggest(train_steps=5000, train_schedule="cosine")
 
 
+def test_probes_around_a_pick_stay_when_records_of_elsewhere_come(make_widget: Make) -> None:
+    """Their answer is about the model here."""
+    widget = make_widget(max_probe_steps=80)
+    widget.selected_lr = 0.01
+    widget.probe()
+    evidence = widget.evidence
+    widget.add(records())
+    assert widget.evidence is evidence
+    assert (widget.rule, widget.records) == ("probe", None)
+    assert len(widget.history) == 1
+
+
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [

@@ -676,3 +676,17 @@ def test_observers_of_the_results_see_all_of_them_new(make_widget: Make, trait: 
     widget.run()
     assert seen
     assert all(seen)
+
+
+def test_the_word_on_losses_that_a_logarithmic_axis_cannot_show_goes_with_it(make_widget: Make) -> None:
+    """What was said since stays."""
+    widget = make_widget(num_steps=5, loss_scale="linear")
+    widget.add(LRRecords([1e-3, 1e-2, 1e-1], [2.0, 1.0, -1.0]))
+    widget.loss_scale = "log"
+    assert (widget.view_state["note"]["kind"], "are not drawn" in note(widget)) == ("warning", True)
+    widget.loss_scale = "linear"
+    assert widget.view_state["note"] == {"kind": "info", "text": "Ready."}
+    widget.loss_scale = "log"
+    widget.screen.talk.say("good", "Copied.")
+    widget.loss_scale = "linear"
+    assert note(widget) == "Copied."

@@ -171,7 +171,7 @@ class LiveChart:
 
     @property
     def left_out(self) -> str:
-        """What a logarithmic loss axis cannot show, as a sentence; empty for nothing."""
+        """The losses that a logarithmic axis cannot show, as a sentence; empty for none."""
         losses = [run.columns.raw for run in self._runs]
         if self._loss_axis[0] != "log" or not any((each <= 0).any() for each in losses):
             return ""
