@@ -135,8 +135,8 @@ class Answers:
 
     def _purpose(self) -> str:
         """Say for what the rate is, and of which run among several."""
-        name = self._results.current_name if len(self._results.runs.entries) > 1 else ""
-        return ", ".join(filter(None, [name, words.purpose(self._selection.rule, self._selection.horizon)]))
+        whose = f'of the run "{self._results.current_name}"' if len(self._results.runs.entries) > 1 else ""
+        return ", ".join(filter(None, [whose, words.purpose(self._selection.rule, self._selection.horizon)]))
 
     def _ways_on(self) -> Sequence[Advice]:
         selection, owner = self._selection, self._owner
