@@ -83,6 +83,18 @@ class Results:
         max_probe_steps: what the probes that are kept were allowed to cost together.
     """
 
+    def __init__(self, owner: Owner, horizon: Horizon) -> None:
+        self.selection = Selection(horizon=horizon)
+        self.runs = Runs()
+        self.current: int | None = None
+        self.growing: Place | None = None
+        self.rates: dict[int, str] = {}
+        self.is_probing = False
+        self.max_probe_steps = DEFAULT_MAX_STEPS
+        self._facts: Mapping[str, str] = {}
+        self._owner = owner
+        self._is_mirroring = False
+
     @property
     def has_validation(self) -> bool:
         """There are validation losses to read, or they are asked for."""
@@ -98,18 +110,6 @@ class Results:
     def is_foreign(self) -> bool:
         """The current run is one of elsewhere."""
         return self.current is not None and self.current < 0
-
-    def __init__(self, owner: Owner, horizon: Horizon) -> None:
-        self.selection = Selection(horizon=horizon)
-        self.runs = Runs()
-        self.current: int | None = None
-        self.growing: Place | None = None
-        self.rates: dict[int, str] = {}
-        self.is_probing = False
-        self.max_probe_steps = DEFAULT_MAX_STEPS
-        self._facts: Mapping[str, str] = {}
-        self._owner = owner
-        self._is_mirroring = False
 
     def begin(self, place: Place, facts: Mapping[str, str]) -> None:
         """Take the pick back for a new range test, whose curve grows at this place."""

@@ -92,7 +92,8 @@ def test_records_of_elsewhere_are_added_and_saved_ones_opened_without_a_model(op
     notebook = show(open_notebook, COMPARE, SAVED, setup=FAST)
     notebook.run_cell(2)
     notebook.wait_for("() => document.querySelectorAll('.lrw [data-ref=runs] .lrw-run').length === 3")
-    assert names(notebook) == ["batch 256", "batch 64", "batch 16"]
+    # The one that the suggestion is read off, then the newest first.
+    assert names(notebook) == ["batch 16", "batch 256", "batch 64"]
     assert notebook.ref("suggested").is_visible()
     assert notebook.ask("fingerprint() == before") == "True"
     notebook.move_to(0.5, 0.5)
