@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from .. import words
 from ..arguments import probe_plan, sweep_of
@@ -13,33 +13,14 @@ from ..takeaway import Choice
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ...horizon import Horizon
-    from ...results import Evidence, LRRecords
-    from ...schedule import Sweep
     from ...suggest import Suggestion
     from ...training import RateSetter
     from ..arguments import Arguments, NoArguments
     from ..choice import Advice
     from ..jobs import Job
     from ..kernel import Run
-    from ..results import Results
+    from ..results import Owner, Results
     from . import messages
-
-
-class Owner(Protocol):
-    """The part of the widget that an answer depends on."""
-
-    sweep: Sweep
-    start_lr: float
-    end_lr: float
-    num_steps: int
-    repeats: int
-    max_probe_steps: int
-    suggest_from: str
-    horizon: Horizon
-    variable: str
-    records: LRRecords | None
-    evidence: Evidence | None
 
 
 class Answers:
