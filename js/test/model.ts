@@ -1,5 +1,5 @@
 // A stand-in for the model that Jupyter gives a view.
-import { vi } from "vitest";
+import { afterEach, beforeEach, vi } from "vitest";
 import type { State } from "../src/protocol";
 import widget from "../src/widget";
 
@@ -46,31 +46,41 @@ export class FakeModel {
 }
 
 export interface Place {
-  el: HTMLElement;
-  /** Show the widget until `clear`. */
+  readonly el: HTMLElement;
+  /** Show the widget until the end of the test. */
   render(model: FakeModel, into?: HTMLElement): () => void;
-  clear(): void;
   note(): string | null | undefined;
   press(name: string): void;
 }
 
-/** A place for views of the widget, off the page. */
-export function makePlace(): Place {
-  const el = document.createElement("div");
+/** Give each test of a file a new place for views of the widget, off the page, and real timers after it. */
+export function usePlace(): Place {
   const removals: (() => void)[] = [];
+  let el = document.createElement("div");
+  beforeEach(() => {
+    el = document.createElement("div");
+  });
+  afterEach(() => {
+    for (const remove of removals.splice(0)) {
+      remove();
+    }
+    vi.useRealTimers();
+  });
   return {
-    el,
+    get el() {
+      return el;
+    },
     render(model, into = el) {
       const remove = widget.render({ model, el: into });
       removals.push(remove);
       return remove;
     },
-    clear() {
-      for (const remove of removals) {
-        remove();
-      }
-    },
     note: () => el.querySelector('[data-ref="note"]')?.textContent,
     press: (name) => el.querySelector<HTMLButtonElement>(`[data-ref="${name}"]`)?.click(),
   };
+}
+
+/** Wait for a frame. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 30));
 }

@@ -1,21 +1,11 @@
 // What a view says while commands wait for the kernel, and how it spares the kernel.
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { State } from "../src/protocol";
-import { FakeModel, makePlace, type Place } from "./model";
+import { FakeModel, settled, usePlace } from "./model";
 import { makeState } from "./state";
 
-const settled = () => new Promise((resolve) => setTimeout(resolve, 30)); // a frame
-let el: HTMLElement;
-let { render, note, press }: Place = makePlace();
-let clear = (): void => undefined;
-
-beforeEach(() => {
-  ({ el, render, clear, note, press } = makePlace());
-});
-afterEach(() => {
-  clear();
-  vi.useRealTimers();
-});
+const place = usePlace();
+const { render, note, press } = place;
 
 test("a kernel that does not answer is said to be busy, until it answers", () => {
   vi.useFakeTimers();
@@ -107,7 +97,7 @@ test("the confirmation of a Stop outlives other clicks, but not its run", async 
   const model = new FakeModel(makeState({ status: "running" }, { ...running, is_blocking: true }));
   render(model);
   press("stop");
-  const smoothing = el.querySelector<HTMLInputElement>('[data-ref="smoothing"]');
+  const smoothing = place.el.querySelector<HTMLInputElement>('[data-ref="smoothing"]');
   smoothing?.dispatchEvent(new Event("input"));
   expect(note()).toBe("Stopping after this step.");
   Object.assign(model.state, makeState({ status: "running" }, { ...running, run_id: 4, is_blocking: true }));
@@ -133,7 +123,7 @@ test("a drag of the smoothing goes to Python at its pace, and the last value alw
   vi.useFakeTimers();
   const model = new FakeModel(makeState());
   render(model);
-  const smoothing = el.querySelector<HTMLInputElement>('[data-ref="smoothing"]') as HTMLInputElement;
+  const smoothing = place.el.querySelector<HTMLInputElement>('[data-ref="smoothing"]') as HTMLInputElement;
   for (let step = 0; step <= 50; step++) {
     smoothing.value = String(step / 100);
     smoothing.dispatchEvent(new Event("input"));

@@ -1,28 +1,18 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { oneRun } from "./chart/stubs";
-import { FakeModel, makePlace, type Place } from "./model";
+import { FakeModel, settled, usePlace } from "./model";
 import { rests } from "./page";
 import { makeState } from "./state";
 
-const settled = () => new Promise((resolve) => setTimeout(resolve, 30)); // a frame
-let el: HTMLElement;
-let { render, note, press }: Place = makePlace();
-let clear = (): void => undefined;
-
-beforeEach(() => {
-  ({ el, render, clear, note, press } = makePlace());
-});
-afterEach(() => {
-  clear();
-  vi.useRealTimers();
-});
+const place = usePlace();
+const { render, note, press } = place;
 
 test("the chart is mounted and told that it is displayed", async () => {
   const model = new FakeModel(makeState());
   render(model);
   await settled();
   expect(model.widget_manager.get_model).toHaveBeenCalledWith("abc");
-  expect(el.querySelector('[data-ref="chart"] p')).toBe(model.child.el);
+  expect(place.el.querySelector('[data-ref="chart"] p')).toBe(model.child.el);
   expect(model.child.trigger).toHaveBeenCalledWith("displayed");
 });
 
@@ -34,7 +24,7 @@ test("a change of several traits is shown once, with all of them", async () => {
   model.emit("change:view_state");
   await settled();
   expect(note()).toBe("Done.");
-  expect(el.querySelector<HTMLInputElement>('[data-ref="variable"]')?.value).toBe("rate");
+  expect(place.el.querySelector<HTMLInputElement>('[data-ref="variable"]')?.value).toBe("rate");
 });
 
 test("a view that is gone receives nothing, and its chart is removed", async () => {
@@ -47,7 +37,7 @@ test("a view that is gone receives nothing, and its chart is removed", async () 
   expect(model.listenerCount).toBe(0);
   expect(model.figure.listeners.size).toBe(0);
   expect(model.child.remove).toHaveBeenCalledOnce();
-  expect(el.childElementCount).toBe(0);
+  expect(place.el.childElementCount).toBe(0);
 });
 
 test("a view that is gone leaves no timer, also where a command waits", () => {
@@ -97,7 +87,9 @@ test("a chart that cannot be shown leaves a message in its place", async () => {
   model.widget_manager.get_model.mockRejectedValue(new Error("no bqplot"));
   render(model);
   await settled();
-  expect(el.querySelector('[data-ref="chart"]')?.textContent).toMatch(/^The chart cannot be shown here: no bqplot/);
+  expect(place.el.querySelector('[data-ref="chart"]')?.textContent).toMatch(
+    /^The chart cannot be shown here: no bqplot/,
+  );
 });
 
 test("without a kernel the controls rest, until there is one again", async () => {
@@ -106,11 +98,11 @@ test("without a kernel the controls rest, until there is one again", async () =>
   render(model);
   await settled();
   const enabled = () =>
-    [...el.querySelectorAll<HTMLElement>("button, input, select")]
+    [...place.el.querySelectorAll<HTMLElement>("button, input, select")]
       .filter((control) => !rests(control) && control.closest("[hidden]") === null)
       .map((control) => control.dataset.ref);
   expect(enabled()).toEqual(["code"]);
-  expect(el.querySelector<HTMLElement>(".lrw")?.dataset.live).toBe("no");
+  expect(place.el.querySelector<HTMLElement>(".lrw")?.dataset.live).toBe("no");
   expect(note()).toMatch(/^No kernel is connected/);
   model.figure.comm_live = true;
   for (const callback of model.figure.listeners) {
@@ -125,17 +117,17 @@ test("where no chart can be mounted, its picture is asked for, shown and kept up
   Object.assign(model, { widget_manager: {} });
   render(model);
   expect(model.sent).toEqual([{ command: "draw", serial: expect.any(String) }]);
-  expect(el.querySelector('[data-ref="chart"]')?.textContent).toMatch(/^This page cannot show the live chart/);
+  expect(place.el.querySelector('[data-ref="chart"]')?.textContent).toMatch(/^This page cannot show the live chart/);
   model.state.picture = "<svg>1</svg>";
   model.emit("change:picture");
   await settled();
-  expect(el.querySelector("img")?.src).toBe(`data:image/svg+xml,${encodeURIComponent("<svg>1</svg>")}`);
-  el.querySelector('[data-ref="chart"]')?.dispatchEvent(new MouseEvent("click", { clientX: 300, clientY: 100 }));
+  expect(place.el.querySelector("img")?.src).toBe(`data:image/svg+xml,${encodeURIComponent("<svg>1</svg>")}`);
+  place.el.querySelector('[data-ref="chart"]')?.dispatchEvent(new MouseEvent("click", { clientX: 300, clientY: 100 }));
   expect(model.sent).toHaveLength(1);
 });
 
 test("what the notebook stores beside the view is hidden as long as the view is there", () => {
-  document.body.replaceChildren(el);
+  document.body.replaceChildren(place.el);
   const stored = document.createElement("div");
   stored.className = "lrw-picture-abc";
   document.body.append(stored);
@@ -159,12 +151,12 @@ test.each([
     const model = new FakeModel(makeState({}, { can: ["start", "set", "pick", "code"] }));
     render(model);
     await settled();
-    const start = el.querySelector('[data-ref="start"]') as Element;
+    const start = place.el.querySelector('[data-ref="start"]') as Element;
     model.send = send;
     press("start");
     await settled();
     expect(note()).toMatch(/^No kernel is connected/);
-    expect([rests(start), rests(el.querySelector('[data-ref="code"]') as Element)]).toEqual([true, false]);
+    expect([rests(start), rests(place.el.querySelector('[data-ref="code"]') as Element)]).toEqual([true, false]);
     model.emit("change:view_state");
     await settled();
     expect([note(), rests(start)]).toEqual(["Ready.", false]);
@@ -202,7 +194,7 @@ test.each([
     const model = new FakeModel(makeState());
     render(model);
     await settled();
-    const field = el.querySelector(`[data-ref="${name}"]`) as HTMLInputElement;
+    const field = place.el.querySelector(`[data-ref="${name}"]`) as HTMLInputElement;
     const type = (typed: string): void => {
       field.value = typed;
       field.dispatchEvent(new Event("input"));
@@ -239,5 +231,5 @@ test("Reset zoom shows all again, also after the kernel has died", async () => {
   press("resetZoom");
   await settled();
   expect(model.sent).toHaveLength(1);
-  expect(el.querySelector<HTMLElement>('[data-ref="resetZoom"]')?.hidden).toBe(true);
+  expect(place.el.querySelector<HTMLElement>('[data-ref="resetZoom"]')?.hidden).toBe(true);
 });

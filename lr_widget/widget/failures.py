@@ -114,13 +114,9 @@ def _traceback(error: BaseException) -> str:
         text = "".join(["Traceback (most recent call last):\n", *traceback.format_tb(error.__traceback__)])
     text += f"{type_name(error)}: {text_of(error)}\n"
     with suppress(BaseException):
-        if _has_few_related(error):
+        if len(_related(error)) <= _MAX_RELATED:
             text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     return text
-
-
-def _has_few_related(error: BaseException) -> bool:
-    return len(_related(error)) <= _MAX_RELATED
 
 
 def _related(error: BaseException) -> list[BaseException]:

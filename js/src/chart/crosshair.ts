@@ -1,5 +1,6 @@
 // The crosshair: a hairline, a dot on the curve and a box that reads the point. It follows a pointer or the arrow keys.
 
+import { setAttribute } from "../dom";
 import { lossOf, readingOf, type Spot, spotFurther, spotNear, spotNearRate } from "./curves";
 import type { Curve } from "./models";
 import { type Frame, isInside, type Point, placeOf } from "./scale";
@@ -201,23 +202,16 @@ function fill(box: HTMLElement, { name, lines }: { name: string; lines: [string,
 
 /** Let the slider tell the point; it counts the points of its run. */
 function tell(plot: HTMLElement, { curve, index }: Spot, spoken: string): void {
-  const values = {
-    "aria-valuemin": "1",
-    "aria-valuemax": String(curve.base.x.length),
-    "aria-valuenow": String(index + 1),
-    "aria-valuetext": spoken,
-  };
-  for (const [name, value] of Object.entries(values)) {
-    if (plot.getAttribute(name) !== value) {
-      plot.setAttribute(name, value);
-    }
-  }
+  setAttribute(plot, "aria-valuemin", "1");
+  setAttribute(plot, "aria-valuemax", String(curve.base.x.length));
+  setAttribute(plot, "aria-valuenow", String(index + 1));
+  setAttribute(plot, "aria-valuetext", spoken);
 }
 
 /** Let the slider say that no point is read. */
 export function tellNothing(plot: HTMLElement, text: string): void {
-  const values = { "aria-valuemin": "0", "aria-valuemax": "0", "aria-valuenow": "0", "aria-valuetext": text };
-  for (const [name, value] of Object.entries(values)) {
-    plot.setAttribute(name, value);
+  for (const name of ["aria-valuemin", "aria-valuemax", "aria-valuenow"]) {
+    setAttribute(plot, name, "0");
   }
+  setAttribute(plot, "aria-valuetext", text);
 }

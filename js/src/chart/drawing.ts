@@ -1,8 +1,7 @@
 // The chart as a file: bqplot's own drawing with the styles of the page written into it, and a legend below.
 
-import { SAMPLE } from "./legend";
+import { SAMPLE, SVG } from "./legend";
 
-const SVG = "http://www.w3.org/2000/svg";
 // With the value that an element has where no other is written; it need not be written then.
 const STYLES: Record<string, string> = {
   fill: "rgb(0, 0, 0)",

@@ -2,7 +2,7 @@
 
 import type { LegendEntry, LegendKind } from "../protocol";
 
-const SVG = "http://www.w3.org/2000/svg";
+export const SVG = "http://www.w3.org/2000/svg";
 export const SAMPLE = { width: 18, height: 10 };
 
 const BOX = "M0.5 0.5 H17.5 V9.5 H0.5 Z";

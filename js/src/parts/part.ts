@@ -1,9 +1,8 @@
 // The parts of a view: each shows its share of the state, and turns its clicks and entries into commands.
 
 import type { SetCommand } from "../channel";
+import type { ExportKind } from "../chart";
 import type { Command, Possible, State } from "../protocol";
-
-export type ExportKind = "png" | "svg" | "csv";
 
 /** The ways out of a part. */
 export interface Actions {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .. import words
 from ..arguments import sweep_of
@@ -36,7 +36,7 @@ def make_progress(run: Run[Job] | None, num_steps: int) -> messages.Progress:
     if run is None:
         return {"step": 0, "total": num_steps, "text": ""}
     total = run.job.total(run.count, run.stop_reason)
-    speed = None if run.has_ended or run.is_paused else run.steps_per_second()
+    speed = None if run.has_ended else run.steps_per_second()
     text = words.progress(run.job.place(run.count, run.last), run.last, total - run.count, speed)
     return {"step": run.count, "total": total, "text": text}
 
@@ -133,10 +133,9 @@ def _growing(chart: LiveChart, place: Place, sweep: Sweep) -> messages.ShownRun:
 
 
 def _told(sweep: Sweep | None) -> messages.SweepOf | None:
-    if sweep is None or not isinstance(sweep.schedule, str):
+    if sweep is None or callable(sweep.schedule):
         return None
-    start_lr, end_lr, num_steps = sweep.start_lr, sweep.end_lr, sweep.num_steps
-    return {"start_lr": start_lr, "end_lr": end_lr, "num_steps": num_steps, "schedule": sweep.schedule}
+    return cast("messages.SweepOf", sweep.as_recorded())
 
 
 def _steering(status: str, run: Run[Job]) -> list[messages.Possible]:

@@ -11,7 +11,7 @@ from ...results import second_half
 from . import look, wording
 from .figure import Chart
 from .picture import picture
-from .points import NOTHING, Columns, Growing, Probe, Run, band, loss_limits, settled
+from .points import NOTHING, Columns, DrawnRun, Growing, Probe, Run, band, loss_limits, settled
 from .scene import Scene, chosen, clipped, inside, loss_axis, marker, on_scale, rate_axis, records_bounds, sweep_bounds
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ...schedule import Sweep
     from ...suggest import Suggestion
     from .look import LegendEntry, Marks
-    from .points import DrawnRun, Span
+    from .points import Span
     from .scene import Axis, Window
 
 
@@ -59,11 +59,6 @@ class LiveChart:
     def is_zoomed(self) -> bool:
         """True where a window is shown."""
         return self._window is not None
-
-    @property
-    def has_validation(self) -> bool:
-        """True where the current run has validation losses."""
-        return self._current is not None and self._current.columns.validation is not None
 
     @property
     def messages(self) -> int:
@@ -217,10 +212,9 @@ class LiveChart:
         return [*self._earlier, *self._repeats, *([] if self._current is None else [self._current])]
 
     def _take_current(self, run_id: int, records: LRRecords, color: int) -> None:
-        def run(each: LRRecords) -> Run:
-            return Run(run_id, color, Columns(each.lr, each.loss, each.val_loss), self._beta, each.stop_reason)
-
-        self._current, self._repeats, self._settled = run(records), list(map(run, records.repeats)), None
+        sweeps = [DrawnRun(run_id, each, color) for each in (records, *records.repeats)]
+        self._current, *self._repeats = (Run.of(sweep, self._beta) for sweep in sweeps)
+        self._settled = None
         self._is_linear = records.schedule == "linear"
         self._note_bounds(run_id, records)
 

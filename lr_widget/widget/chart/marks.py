@@ -105,7 +105,7 @@ class RateMark:
 
 
 class Region:
-    """A range of rates, shaded over the whole height; with a label for a name.
+    """A range of rates, shaded over the whole height.
 
     Args:
         scales: x, and y from 0 at the bottom to 1 at the top.

@@ -136,7 +136,7 @@ def _curves(plot: _Plot, scene: Scene) -> list[str]:
     validation = scene.validation
     parts += _line(plot, *validation, _stroke(look.VALIDATION, look.EARLIER_WIDTH))
     for lr, loss in zip(*thin(*validation, _MAX_EARLIER_POINTS), strict=True):
-        parts.append(f"<circle cx='{plot.x(lr):.1f}' cy='{plot.y(loss):.1f}' r='2.5' fill='{look.VALIDATION.light}'/>")
+        parts.append(_sign("validation", float(plot.x(lr)), float(plot.y(loss))))
     return parts + [_dot(plot, probe, scene.losses) for probe in scene.probes]
 
 
@@ -158,11 +158,18 @@ def _stroke(tone: Tone, width: float, style: str = "solid") -> str:
 
 def _dot(plot: _Plot, probe: Probe, losses: Span) -> str:
     x, y = plot.x(probe.lr), plot.y(min(max(probe.loss, losses[0]), losses[1]))
-    if not probe.is_complete:
+    kind = "probe_cut" if not probe.is_complete else "probe" if probe.is_compared else "probe_aside"
+    return _sign(kind, float(x), float(y))
+
+
+def _sign(kind: str, x: float, y: float) -> str:
+    """Draw the sign of a validation loss or of a probe at a place."""
+    if kind == "probe_cut":
         return f"<path d='M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8' stroke='{look.ASIDE.light}' stroke-width='2'/>"
-    if not probe.is_compared:
+    if kind == "probe_aside":
         return f"<path d='M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5Z' fill='{look.ASIDE.light}'/>"
-    return f"<circle cx='{x:.1f}' cy='{y:.1f}' r='4.5' fill='{look.PROBE.light}'/>"
+    radius, tone = (2.5, look.VALIDATION) if kind == "validation" else (4.5, look.PROBE)
+    return f"<circle cx='{x:.1f}' cy='{y:.1f}' r='{radius}' fill='{tone.light}'/>"
 
 
 def _marks(plot: _Plot, scene: Scene) -> str:
@@ -225,17 +232,12 @@ def _swatch(kind: LegendKind, color: int) -> str:
         size = "x='0.5' y='-5.5' width='17' height='11'"
         return f"<rect {size} fill='{tone.light}' fill-opacity='{opacity}' {_stroke(tone, look.EDGE_WIDTH, style)}/>"
     if kind == "validation":
-        circle = f"<circle cx='9' cy='0' r='2.5' fill='{look.VALIDATION.light}'/>"
-        return _dash(_stroke(look.VALIDATION, look.EARLIER_WIDTH)) + circle
+        return _dash(_stroke(look.VALIDATION, look.EARLIER_WIDTH)) + _sign(kind, 9, 0)
     if kind in ("raw", "smoothed"):
         is_raw = kind == "raw"
         tone, width = (look.RAW, look.RAW_WIDTH) if is_raw else (look.PALETTE[color], look.SMOOTHED_WIDTH)
         return _dash(_stroke(tone, width))
-    if kind == "probe":
-        return f"<circle cx='9' cy='0' r='4.5' fill='{look.PROBE.light}'/>"
-    if kind == "probe_aside":
-        return f"<path d='M9 -5l5 5l-5 5l-5 -5Z' fill='{look.ASIDE.light}'/>"
-    return f"<path d='M5 -4l8 8m0 -8l-8 8' stroke='{look.ASIDE.light}' stroke-width='2'/>"
+    return _sign(kind, 9, 0)
 
 
 def _dash(stroke: str) -> str:

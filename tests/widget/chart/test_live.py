@@ -345,15 +345,15 @@ def test_validation_losses_are_a_line_of_their_own() -> None:
     """Where they were evaluated, while the run grows and afterwards; a run without them has none."""
     chart = LiveChart(SWEEP, 0.0)
     chart.begin(1, SWEEP, 0, [])
-    assert not chart.has_validation
+    assert points(validation_curve(chart)) == []
     steps = steps_of([3.0, 2.0, 1.0])
     chart.grow([[steps[0], steps[1]._replace(val_loss=5.0), steps[2]]])
-    assert (chart.has_validation, points(validation_curve(chart))) == (True, [(1e-3, 5.0)])
+    assert points(validation_curve(chart)) == [(1e-3, 5.0)]
     chart.end(records_of([3.0, 2.0, 1.0], val_loss=np.array([np.nan, 5.0, 4.0])))
     assert points(validation_curve(chart)) == [(1e-3, 5.0), (1e-2, 4.0)]
     assert limits(chart)[1] > 5.0
     chart.show_runs(DrawnRun(2, records_of([2.0, 1.0]), 0), [])
-    assert (chart.has_validation, points(validation_curve(chart))) == (False, [])
+    assert points(validation_curve(chart)) == []
 
 
 def test_the_unstable_rates_are_shaded_once_the_run_has_ended() -> None:
