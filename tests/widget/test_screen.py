@@ -603,6 +603,14 @@ def test_an_observer_of_the_records_may_pick_a_rate(make_widget: Make) -> None:
     assert widget.selected_lr == suggested / 2
 
 
+def test_an_observer_of_the_records_may_choose_a_rule(make_widget: Make) -> None:
+    """Its suggestion is then the one that is shown and selected."""
+    widget = make_widget(num_steps=40)
+    widget.observe(lambda change: setattr(widget, "rule", "minimum/10"), "records")
+    found = widget.run().suggest("minimum/10")
+    assert (widget.rule, widget.suggestion, widget.selected_lr) == ("minimum/10", found, found.lr)
+
+
 def test_the_old_suggestion_can_be_picked_during_a_run(make_widget: Make, training: Training) -> None:
     """The trait has it already when the run begins, so a pick of another rate and back is one of the old suggestion."""
     widget = make_widget(num_steps=40)

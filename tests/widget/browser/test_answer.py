@@ -186,6 +186,20 @@ def test_the_ways_on_are_those_that_were_shown_last() -> None:
             shown.find_advice(label)
 
 
+def test_probes_are_a_way_on_where_there_is_a_rate_to_start_from() -> None:
+    """As behind a curve that is too short for the training; a curve of two points gives none."""
+    far = Selection(horizon=Horizon(100_000))
+    far.take_records(FALLING_AND_RISING)
+    assert (far.lr, far.to_probe is None) == (None, False)
+    assert "Probe instead" in answer(far, records=FALLING_AND_RISING, max_probe_steps=300_000)["advice"]
+    tiny = LRRecords([1e-3, 1e-2], [2.0, 3.0])
+    lost = Selection()
+    lost.take_records(tiny)
+    assert (lost.lr, lost.to_probe) == (None, None)
+    shown = answer(lost, records=tiny, max_probe_steps=300_000, num_steps=10)["advice"]
+    assert shown == ["Use 100 steps and run"]
+
+
 def test_records_alone_have_no_way_on() -> None:
     """There is no model to go it with."""
     selection = Selection()
@@ -204,6 +218,15 @@ def short(make_widget: Make, training: Training) -> LRFinderWidget:
     widget.run()
     assert widget.answer["advice"][0] == "Extend end to 10 and run"
     return widget
+
+
+def test_the_run_is_named_where_there_are_several(make_widget: Make) -> None:
+    """A single run needs no name."""
+    widget = make_widget(num_steps=40)
+    widget.run()
+    assert widget.answer["purpose"] == "for a training about as long as the test, at a constant rate"
+    widget.add(FALLING_AND_RISING, name="yesterday")
+    assert widget.answer["purpose"].startswith(f'of the run "{widget.names[0]}", for a training ')
 
 
 def test_an_advice_changes_the_settings_and_runs(short: LRFinderWidget) -> None:

@@ -117,6 +117,17 @@ def test_probes_after_a_failed_test_are_of_now_and_the_other_rules_are_not() -> 
     assert selection.reason == selection.suggestion.reason
 
 
+def test_probes_after_probes_and_a_failed_test_are_of_now() -> None:
+    """The earlier probes were of another run, these are not."""
+    selection = Selection()
+    selection.take_records(records(1e-2))
+    assert selection.take_evidence(evidence(1.0, 2.0))
+    selection.begin()
+    assert selection.reason.startswith("This is the suggestion of an earlier run. ")
+    assert selection.take_evidence(evidence(2.0, 1.0))
+    assert selection.reason == selection.suggestion.reason
+
+
 def test_another_training_reads_the_records_again() -> None:
     """All rules as the records give them for it; a longer constant training lowers the rate, a pick stays."""
     found, selection = records(1e-2), Selection(horizon=Horizon(5000))
