@@ -96,6 +96,8 @@ def _suggest(points: Points, rule: str) -> Suggestion:
 
 
 def _too_little(points: Points) -> tuple[str, tuple[str, ...]]:
+    if points.lrs.size == 0:
+        return "No rate has a finite loss; look for the cause in the data, the model or the loss.", ()
     if points.lrs.size < MIN_POINTS:
         few = "1 rate has" if points.lrs.size == 1 else f"{points.lrs.size} rates have"
         reason = f"Only {few} a finite loss; a suggestion needs at least {MIN_POINTS}: {MORE_POINTS}."

@@ -319,6 +319,8 @@ def needs_points(begin: int, end: int, losses: list[float], rate: float | None) 
         assert suggestion.lr is None
         few = "1 rate has" if finite.sum() == 1 else f"{finite.sum()} rates have"
         start = f"Only {few} a finite loss; a suggestion needs at least 5: "
+        if not finite.any():
+            start = "No rate has a finite loss; look for the cause in the data, the model or the loss."
         assert suggestion.reason.startswith(start) == (finite.sum() < 5)
 
 

@@ -57,7 +57,7 @@ def test_too_few_points_and_a_constant_curve_give_a_reason_from_every_rule():
         assert suggestion.reason.endswith(".")
 
 
-@pytest.mark.parametrize(("number", "rates"), [(0, "0 rates have"), (1, "1 rate has"), (2, "2 rates have")])
+@pytest.mark.parametrize(("number", "rates"), [(1, "1 rate has"), (2, "2 rates have")])
 def test_too_few_points_are_counted_and_the_reason_says_how_to_get_more(number: int, rates: str):
     """For a curve of validation losses, too: more steps are no more losses where each evaluation is far apart."""
     losses = [1.0] * number + [float("nan")] * 3
@@ -67,6 +67,13 @@ def test_too_few_points_are_counted_and_the_reason_says_how_to_get_more(number: 
             "take more steps or, for validation losses, lower val_every."
         )
         assert suggestion.remedies == ("num_steps",)
+
+
+def test_without_any_finite_loss_more_steps_are_no_remedy():
+    """Nor are other rates, as the first loss is that of the model as it is."""
+    for suggestion in suggest_all([0.1, 0.2, 0.3], [float("nan")] * 3).values():
+        assert suggestion.reason == "No rate has a finite loss; look for the cause in the data, the model or the loss."
+        assert (suggestion.lr, suggestion.remedies) == (None, ())
 
 
 @example([(1.0, 1.7976931348623157e308)] * 3 + [(lr, 0.0) for lr in (2.0, 3.0, 4.0, 5.0)])
