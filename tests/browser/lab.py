@@ -196,7 +196,10 @@ class Notebook(WidgetPage):
                     const code = '';
                     const asked = kernel.requestExecute(
                         {code, silent: true, user_expressions: {answer: `str(${expression})`}});
-                    const reply = await asked.done;
+                    // Of thousands of messages, Jupyter drops some on a busy machine, maybe the one that says "idle".
+                    const replied = new Promise(resolve => { asked.onReply = resolve; });
+                    const late = replied.then(reply => new Promise(resolve => setTimeout(() => resolve(reply), 20000)));
+                    const reply = await Promise.race([asked.done, late]);
                     const answer = reply.content.user_expressions.answer;
                     return answer.data ? answer.data['text/plain'] : answer.evalue;
                 }""",
