@@ -148,7 +148,8 @@ def _take_step(plan: Plan, step: int, batches: Iterator[Any], watch: Watch, meet
 
         update = plan.training.update if meeting is None else meeting.update
         loss, is_skipped = update(taken, before_update)
-        if watch.stepped != plan.training.optimizers and not is_skipped:
+        is_all = watch.stepped == plan.training.optimizers or plan.training.updates_itself
+        if not (is_all or is_skipped):
             _refuse_left_out(watch.left_out(plan.training.optimizers))
         val_loss = _validate(plan, step, meeting)
     except StopIteration as error:  # out of a generator it would say that the generator has ended

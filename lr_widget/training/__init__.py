@@ -2,8 +2,9 @@
 
 from .batches import Batches, takes_options
 from .devices import checked_device
+from .optimizers import unpacked
 from .parameters import optimized_by
 from .rates import RateSetter
 from .training_step import Training
 
-__all__ = ["Batches", "RateSetter", "Training", "checked_device", "optimized_by", "takes_options"]
+__all__ = ["Batches", "RateSetter", "Training", "checked_device", "optimized_by", "takes_options", "unpacked"]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from ..checks import as_float, describe, shown
 from ..errors import add_note
 from .devices import checked_device, common_device, to_device
 from .losses import check_losses, loss_of_batch, val_loss_of_batch
 from .modes import evaluating, make_autocast
+from .gradients import checked_norm, checked_scaler, closure_with_scaler
 from .optimizers import asks_for_closure, needs_closure, put_into_train_mode, unpacked
 from .parameters import is_fsdp1, models_in, optimized_by, owner_of, parameters_of, writes_to
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from .losses import LossOfBatch
 
-_SCALER_METHODS = ("scale", "unscale_", "step", "update", "get_scale", "state_dict", "load_state_dict")
 _IN_VALIDATION = (
     "this was with val_data, in eval mode; where the model has a loss in train mode only, "
     "give val_step=callable(model, batch) -> loss"
@@ -52,6 +50,7 @@ class Training:
         parameters: all parameters of modules and optimizers, each once.
         functions: `loss_fn`, `train_step` and `val_step`, as far as they are given, and the maker of autocast contexts.
         device: where batches are moved, or None.
+        updates_itself: the `train_step` has a true `makes_update`: it computes gradients and steps the optimizers.
 
     Raises:
         TypeError, ValueError: the arguments do not go together; the message has the value and the remedy.
@@ -79,6 +78,7 @@ class Training:
         self.device = given_device if given_device is not None else common_device(self._models)
         self._loss_of = loss_of_batch(model, loss_fn, train_step)
         self._val_loss_of = val_loss_of_batch(model, val_step, self._loss_of)
+        self.updates_itself = bool(getattr(train_step, "makes_update", False))
         self.parameters = parameters_of(self.modules, self.optimizers)
         self._autocast = make_autocast(autocast, self.device)
         self.functions.append(self._autocast)
@@ -87,7 +87,7 @@ class Training:
         # None for one that does not say so; its first step will show.
         self._need_closure: list[bool | None] = [needs_closure(given) or None for given in self.optimizers]
         if self._scaler is not None and True in self._need_closure:
-            raise _closure_with_scaler(self.optimizers[self._need_closure.index(True)])
+            raise closure_with_scaler(self.optimizers[self._need_closure.index(True)])
 
     @property
     def trained(self) -> list[object]:
@@ -139,6 +139,10 @@ class Training:
             The mean loss of the batches before the update, detached, on its device; with a loss for each optimizer
             their sum. Then True where the scaler skipped the update because of infinite gradients.
         """
+        if self.updates_itself:
+            self._clear_gradients()
+            before_update()
+            return _sum([_sum(self._forward(b, self._loss_of, needs_grad=False)).detach() for b in batches]), False
         losses = self._backward(batches, before_backward)
         before_update()
         if self._scaler is not None:
@@ -177,8 +181,7 @@ class Training:
         self, batches: Sequence[Any], before_backward: Callable[[Sequence[torch.Tensor]], object] | None = None
     ) -> list[torch.Tensor]:
         """Compute the gradients anew; return the losses, one or one for each optimizer, as means over the batches."""
-        for parameter in self.parameters:
-            parameter.grad = None
+        self._clear_gradients()
         totals: list[torch.Tensor] = []
         torch.clear_autocast_cache()  # inside a user's own autocast, the last step's weights would be used again
         for batch in batches:
@@ -191,6 +194,10 @@ class Training:
             detached = [loss.detach() for loss in losses]
             totals = [a + b for a, b in zip(totals, detached, strict=True)] if totals else detached
         return totals
+
+    def _clear_gradients(self) -> None:
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def _backpropagate(self, losses: list[torch.Tensor]) -> None:
         if len(losses) == 1:
@@ -227,7 +234,7 @@ class Training:
             self._scaler.step(optimizer)
         except Exception as error:
             if asks_for_closure(error):
-                raise _closure_with_scaler(optimizer) from error
+                raise closure_with_scaler(optimizer) from error
             raise
 
     def _closure(self, batches: Sequence[Any], known: Sequence[torch.Tensor], index: int) -> Callable[[], torch.Tensor]:
@@ -248,43 +255,6 @@ class Training:
             return losses[index if len(losses) > 1 else 0]
 
         return closure
-
-
-def checked_norm(max_grad_norm: Any, models: Sequence[nn.Module] = ()) -> float | None:
-    """Return the norm as a float, or None for None; raise a TypeError or a ValueError where there is none such."""
-    if max_grad_norm is None:
-        return None
-    if isinstance(max_grad_norm, bool) or not isinstance(max_grad_norm, Real):
-        raise TypeError(f"max_grad_norm must be a number or None for no clipping, got {describe(max_grad_norm)}")
-    norm = as_float(max_grad_norm)
-    if not norm > 0:
-        raise ValueError(f"max_grad_norm must be positive or None for no clipping, got {shown(max_grad_norm)}")
-    if len(models) > 1 and any(map(is_fsdp1, models)):
-        raise ValueError(
-            "max_grad_norm needs one norm over all models, but FullyShardedDataParallel knows only its own; "
-            "use fully_shard, or leave max_grad_norm out"
-        )
-    return norm
-
-
-def checked_scaler(grad_scaler: Any) -> Any:
-    """Return the gradient scaler, or None for None.
-
-    Raises:
-        TypeError: it lacks a method of a scaler, or is a class.
-    """
-    missing = [name for name in _SCALER_METHODS if not hasattr(grad_scaler, name)]
-    if grad_scaler is not None and (missing or isinstance(grad_scaler, type)):
-        raise TypeError(
-            f"grad_scaler must be a gradient scaler or None, got {describe(grad_scaler)}; "
-            "make one with torch.amp.GradScaler()"
-        )
-    return grad_scaler
-
-
-def _closure_with_scaler(optimizer: torch.optim.Optimizer) -> ValueError:
-    name = type(optimizer).__name__
-    return ValueError(f"{name} needs a closure, which a grad_scaler cannot serve; leave grad_scaler out")
 
 
 def _sum(losses: Sequence[torch.Tensor]) -> torch.Tensor:
