@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import adapters
 from .engine import iter_range_test, probe, range_test
 from .errors import LRWidgetError, NoSuggestionError, NotebookError, RestoreError
 from .results import Evidence, LRRecords, ProbeRun, StepRecord
@@ -30,6 +31,7 @@ __all__ = [
     "RestoreError",
     "StepRecord",
     "Suggestion",
+    "adapters",
     "iter_range_test",
     "probe",
     "range_test",

@@ -1,7 +1,7 @@
 """A framework's objects as keywords of `range_test`; each framework is imported when its function is called.
 
-`range_test`, `iter_range_test`, `probe` and `LRFinderWidget` take them alike, and `apply` puts the chosen rate where the
-framework keeps its own:
+`range_test`, `iter_range_test`, `probe` and `LRFinderWidget` take them alike, and `apply` puts the chosen rate where
+the framework keeps its own:
 
     setup = adapters.lightning(module, datamodule, trainer)
     records = range_test(**setup)

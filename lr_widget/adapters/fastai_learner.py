@@ -24,8 +24,8 @@ _AFTER_THE_LOSS = ("before_backward", "after_backward", "before_step", "after_st
 def fastai(learner: Any, n_epoch: int | None = None, **keywords: Any) -> Adapted:
     """Make the keywords of a range test from a fastai `Learner`.
 
-    The loss is that of the learner's `loss_func` on batches of `learner.dls.train`, with the callbacks that take part in
-    it, such as MixUp; `MixedPrecision`, `GradientClip` and `GradientAccumulation` become keywords. The learner's
+    The loss is that of the learner's `loss_func` on batches of `learner.dls.train`, with the callbacks that take part
+    in it, such as MixUp; `MixedPrecision`, `GradientClip` and `GradientAccumulation` become keywords. The learner's
     callbacks, recorder and progress bar hear nothing of the test.
 
     Args:
@@ -104,7 +104,7 @@ class LearnerStep:
 
 def _twin(learner: Any) -> Any:
     """Return a copy of the learner that goes as far as the loss, with an optimizer."""
-    twin = copy.copy(learner)
+    twin: Any = copy.copy(learner)
     twin.cbs = type(learner.cbs)()
     twin.training = True
     twin._do_grad_opt = _nothing  # noqa: SLF001  # fastai has no public way to end a batch at its loss

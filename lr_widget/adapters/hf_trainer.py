@@ -13,7 +13,7 @@ from .adapted import Adapted, adapted, framework
 from .rates import put_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     import torch
 
@@ -113,7 +113,8 @@ class TrainerStep:
                 f"training_step of {type(self._twin).__name__} must call self.accelerator.backward(loss) once, it did "
                 f"{len(losses)} times; give train_step=callable(model, batch) -> loss and train_data=…"
             )
-        return losses.pop() * self._size
+        loss: torch.Tensor = losses.pop() * self._size
+        return loss
 
 
 class CountedBatches:
@@ -192,7 +193,8 @@ def _train_steps(args: Any, loader: Any) -> int | None:
         batches = len(loader)
     except TypeError:
         return None
-    return max(1, math.ceil(args.num_train_epochs * max(1, math.ceil(batches / args.gradient_accumulation_steps))))
+    updates = max(1, math.ceil(batches / args.gradient_accumulation_steps))
+    return max(1, math.ceil(float(args.num_train_epochs) * updates))
 
 
 def _train_schedule(args: Any) -> str:

@@ -15,10 +15,9 @@ from .lightning_rate import PlaceOfRate
 from .schedules import schedule_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from types import ModuleType
 
-    import torch
 
 # Overridden, they make the update in another way than the engine does.
 _UPDATING = ("backward", "configure_gradient_clipping")
@@ -34,8 +33,8 @@ def lightning(
     of `configure_optimizers`, and where the module optimizes manually it makes its updates by itself. Precision,
     clipping, accumulation and the length of the training are those of the trainer. The module's `setup("fit")`, the
     data module's `prepare_data` and `setup("fit")` and, with the first step, the module's `on_fit_start`,
-    `on_train_start` and `on_train_epoch_start` are called as `fit` would; callbacks and loggers hear nothing, `self.log`
-    does nothing, and the trainer itself is only read.
+    `on_train_start` and `on_train_epoch_start` are called as `fit` would; callbacks and loggers hear nothing,
+    `self.log` does nothing, and the trainer itself is only read.
 
     Args:
         module: the `LightningModule`.

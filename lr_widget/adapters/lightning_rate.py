@@ -49,7 +49,7 @@ class PlaceOfRate:
             for place, value in zip(places, before, strict=True):
                 _set(self._module, place, value)
             raise ValueError(
-                f"configure_optimizers does not take its rate from {' or '.join(places)}, as it makes an optimizer with "
+                f"configure_optimizers does not take its rate from {' or '.join(places)}, as it makes one with "
                 f'{got:g}; name the place with rate_name="…", or write the rate into it'
             )
         return places

@@ -35,9 +35,7 @@ def schedule_of(scheduler: Any, num_steps: int | None) -> str:
 
 def _of_factors(first: float, quarter: float, late: float, last: float) -> str:
     top = max(first, quarter, late)
-    if not top > 0 or last > _LEAST_AT_END * top:
-        kind = "constant"
-    else:
-        # After three quarters of the steps, a line has kept a quarter of its top and a cosine a seventh.
-        kind = "cosine" if late < 0.22 * top else "linear"
+    stays = not top > 0 or last > _LEAST_AT_END * top
+    # After three quarters of the steps, a line has kept a quarter of its top and a cosine a seventh.
+    kind = "constant" if stays else "cosine" if late < 0.22 * top else "linear"
     return f"{kind}_with_warmup" if first < 0.5 * top else kind

@@ -77,7 +77,8 @@ class NetStep:
     def __call__(self, model: Any, batch: Any) -> torch.Tensor:
         """Return the loss of a batch with its graph."""
         inputs, targets = batch
-        return self._net.get_loss(self._net.infer(inputs), targets, X=inputs, training=True)
+        loss: torch.Tensor = self._net.get_loss(self._net.infer(inputs), targets, X=inputs, training=True)
+        return loss
 
 
 def _twin(net: Any) -> Any:

@@ -50,5 +50,6 @@ def checked_scaler(grad_scaler: Any) -> Any:
 
 
 def closure_with_scaler(optimizer: torch.optim.Optimizer) -> ValueError:
+    """Make the error for an optimizer that needs a closure beside a gradient scaler."""
     name = type(optimizer).__name__
     return ValueError(f"{name} needs a closure, which a grad_scaler cannot serve; leave grad_scaler out")

@@ -11,9 +11,9 @@ from torch import nn
 
 from ..errors import add_note
 from .devices import checked_device, common_device, to_device
+from .gradients import checked_norm, checked_scaler, closure_with_scaler
 from .losses import check_losses, loss_of_batch, val_loss_of_batch
 from .modes import evaluating, make_autocast
-from .gradients import checked_norm, checked_scaler, closure_with_scaler
 from .optimizers import asks_for_closure, needs_closure, put_into_train_mode, unpacked
 from .parameters import is_fsdp1, models_in, optimized_by, owner_of, parameters_of, writes_to
 
