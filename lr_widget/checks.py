@@ -21,6 +21,21 @@ _ILLEGIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\uffff]"
 )
 
+_OF_LIGHTNING = "lightning(module, data, trainer)"
+_OF_FASTAI = "fastai(learner)"
+# The classes of a framework's training, by the package's and their own name, and the adapter that takes them.
+_ADAPTERS = {
+    **{
+        (package, name): _OF_LIGHTNING
+        for package in ("lightning", "pytorch_lightning")
+        for name in ("LightningModule", "LightningDataModule", "Trainer")
+    },
+    ("transformers", "Trainer"): "transformers(trainer)",
+    ("accelerate", "Accelerator"): "accelerate(accelerator, model, optimizer, loss_fn, loader)",
+    **{("fastai", name): _OF_FASTAI for name in ("Learner", "DataLoaders", "Optimizer", "OptimWrapper")},
+    ("skorch", "NeuralNet"): "skorch(net, X, y)",
+}
+
 
 def check_rate(name: str, value: Any) -> float:
     """Return a learning rate as a float.
@@ -147,6 +162,23 @@ def shown(value: Any) -> str:
     except Exception:  # noqa: BLE001  # an int of 5,000 digits, a list nested too deep, or a repr of the user's own
         return f"one of type {type_name(value)}"
     return legible(text[:_SHOWN])
+
+
+def adapter_hint(*values: object) -> str:
+    """Return the end of an error message for the first object of a framework's training: the calls that take it.
+
+    Nothing where there is none. The classes are told by name, without importing the framework.
+    """
+    for value in values:
+        for base in type(value).__mro__:
+            adapter = _ADAPTERS.get((str(base.__module__).partition(".")[0], base.__name__))
+            if adapter is not None:
+                article = "an" if base.__name__[0] in "AEIOU" else "a"
+                return (
+                    f"; for {article} {base.__name__} give **lr_widget.adapters.{adapter}, or open "
+                    f"LRFinderWidget.from_{adapter}"
+                )
+    return ""
 
 
 def type_name(value: object) -> str:

@@ -21,7 +21,7 @@ from .benchmarks.trainings.table import regrets, report, short
 from .benchmarks.trainings.tasks import OPTIMIZERS, Task, dense, halves, mse, tasks
 from .benchmarks.trainings.truth import RATES, SCHEDULES
 
-ROOT = Path(__file__).parents[1]
+BENCHMARKS = Path(__file__).parent / "benchmarks"
 
 
 def table() -> tuple[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
@@ -127,9 +127,8 @@ def test_the_table_is_made_of_what_is_stored() -> None:
 
 def test_the_readme_and_the_results_have_the_figures_that_come_out() -> None:
     """To the last digit given, so that a change of the rules cannot leave old figures behind."""
-    assert short([load(task) for task in halves()[1]]) in (ROOT / "README.md").read_text(encoding="utf-8")
-    results = ROOT / "tests" / "benchmarks" / "trainings" / "RESULTS.md"
-    assert results.read_text(encoding="utf-8") == report()
+    assert short([load(task) for task in halves()[1]]) in (BENCHMARKS / "README.md").read_text(encoding="utf-8")
+    assert (BENCHMARKS / "trainings" / "RESULTS.md").read_text(encoding="utf-8") == report()
 
 
 def test_the_stored_outcomes_are_those_of_todays_probes() -> None:

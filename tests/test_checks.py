@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lr_widget.checks import (
+    adapter_hint,
     check_count,
     check_number,
     check_rate,
@@ -227,3 +228,43 @@ def test_a_variables_name_is_read_as_python_reads_it() -> None:
 def test_values_are_described_in_a_few_words(value: Any, words: str) -> None:
     """A tensor by its shape, a sequence by its length, anything else by itself and its type."""
     assert describe(value) == words
+
+
+def of(package: str, name: str) -> Any:
+    """Make an object of a user's class that is derived from a class of a package."""
+    base = type(name, (), {"__module__": f"{package}.some.module"})
+    return type("Mine", (base,), {"__module__": "__main__"})()
+
+
+@pytest.mark.parametrize(
+    ("thing", "hint"),
+    [
+        (
+            of("lightning", "LightningModule"),
+            "; for a LightningModule give **lr_widget.adapters.lightning(module, data, trainer), "
+            "or open LRFinderWidget.from_lightning(module, data, trainer)",
+        ),
+        (of("pytorch_lightning", "LightningDataModule"), "; for a LightningDataModule give **lr_widget.adapters.light"),
+        (of("pytorch_lightning", "Trainer"), "; for a Trainer give **lr_widget.adapters.lightning("),
+        (of("transformers", "Trainer"), "; for a Trainer give **lr_widget.adapters.transformers(trainer), or open LRF"),
+        (of("accelerate", "Accelerator"), "; for an Accelerator give **lr_widget.adapters.accelerate(accelerator, mod"),
+        (
+            of("fastai", "Learner"),
+            "; for a Learner give **lr_widget.adapters.fastai(learner), or open LRFinderWidget.f",
+        ),
+        (
+            of("skorch", "NeuralNet"),
+            "; for a NeuralNet give **lr_widget.adapters.skorch(net, X, y), or open LRFinderWi",
+        ),
+    ],
+)
+def test_an_object_of_a_framework_is_told_by_its_name(thing: Any, hint: str) -> None:
+    """The first one counts."""
+    assert adapter_hint(None, 1, thing).startswith(hint)
+    assert adapter_hint(thing, of("transformers", "Trainer")).startswith(hint)
+
+
+@pytest.mark.parametrize("thing", [None, torch.nn.Linear(1, 1), of("mine", "Trainer"), of("transformers", "BertModel")])
+def test_other_objects_have_no_hint(thing: Any) -> None:
+    """A class of the user's own may have the same name, and models of a framework are modules as any."""
+    assert adapter_hint(thing) == ""

@@ -22,6 +22,24 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 NOWHERE = "http://127.0.0.1:9"  # the discard port: a download fails at once
 COLAB = "https://colab.research.google.com/github/lr-widget/lr_widget/blob/main/notebooks"
 
+# Each has the name of its adapter and of its extra.
+OF_TRAINERS = {
+    "lightning": "module.hparams.lr",
+    "transformers": "trainer.args.learning_rate",
+    "accelerate": "lr",
+    "fastai": "learner.lr",
+    "skorch": "net.lr",
+}
+
+# The words of the cell that shows that nothing has changed: weights, counters, and what does not exist yet.
+UNTOUCHED = {
+    "lightning": ["True", "0", "0.001"],
+    "transformers": ["True", "0", "None"],
+    "accelerate": ["True", "0"],
+    "fastai": ["True", "None"],
+    "skorch": ["False", "0.01"],
+}
+
 Execute = Callable[[str], dict[str, str]]
 
 
@@ -51,9 +69,16 @@ def execute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Execute:
     return run
 
 
-def test_there_are_four_tutorials() -> None:
+def test_these_are_the_tutorials() -> None:
     """A renamed notebook would lose its test and its badge in the README."""
-    assert [path.stem for path in NOTEBOOKS] == ["batch_size", "fine_tuning", "mnist", "quickstart"]
+    assert {path.stem for path in NOTEBOOKS} == {
+        "quickstart",
+        "mnist",
+        "batch_size",
+        "fine_tuning",
+        "recipes",
+        *OF_TRAINERS,
+    }
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
@@ -72,7 +97,11 @@ def test_notebooks_open_in_colab(path: Path) -> None:
     assert first.source.startswith("# ")
     assert f"({COLAB}/{path.name})" in first.source
     install = next(cell for cell in cells if cell.cell_type == "code")
-    assert 'find_spec("lr_widget") is None:\n    %pip install --quiet "lr_widget[plot]"' in install.source
+    needed = re.search(
+        r'find_spec\("lr_widget"\) is None:\n    %pip install --quiet "lr_widget\[([\w,]+)\]"', install.source
+    )
+    assert needed is not None
+    assert needed[1] == (f"{path.stem},plot" if path.stem in OF_TRAINERS else "plot")
     assert "".join(cell.source for cell in cells).count("pip install") == 1
 
 
@@ -136,3 +165,33 @@ def test_fine_tuning_runs_from_top_to_bottom(execute: Execute, tmp_path: Path) -
     accuracies = [int(found) for found in re.findall(r"(\d+)%", cells["train"])]
     assert accuracies[0] < accuracies[-1]
     assert [line.split()[-1] for line in cells["frozen"].splitlines()] == ["True"] * 3
+
+
+@pytest.mark.filterwarnings("ignore")  # of the libraries that start kernels
+@pytest.mark.parametrize(("name", "place"), OF_TRAINERS.items())
+def test_the_notebook_of_a_trainer_runs_from_top_to_bottom(execute: Execute, name: str, place: str) -> None:
+    """The test leaves nothing behind, the rate is where the trainer takes it from, and trains better than others."""
+    pytest.importorskip(name)
+    cells = execute(name)
+    assert "LRFinderWidget(" in cells["widget"]
+    assert cells["result"].rstrip().endswith(".")
+    assert cells["untouched"].split() == UNTOUCHED[name]
+    applied = re.fullmatch(rf"{re.escape(place)} = (\S+)", cells["apply"].strip().splitlines()[-1])
+    assert applied is not None
+    rows = re.findall(r"^lr (\S+): (\d+)%", cells["train"], re.MULTILINE)
+    (_, less), (rate, found), (_, more) = rows
+    assert rate == applied[1]
+    assert int(found) > int(less)
+    assert int(found) > int(more)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the libraries that start kernels
+def test_the_recipes_run_from_top_to_bottom(execute: Execute) -> None:
+    """Each gives its records; those of which a rate can be read give one."""
+    cells = execute("recipes")
+    for cell, name in (("dicts", "dicts"), ("step", "contrast"), ("lbfgs", "LBFGS"), ("stream", "stream")):
+        assert re.match(rf"{name}: \d\S*; \d+ steps, (diverged|completed)\. ", cells[cell])
+    assert "critic: diverged at a rate of " in cells["gan"]
+    assert "\nonce: no rate; 22 steps, exhausted." in cells["stream"]
+    assert re.search(r"^validation loss: .*\d.*\.$", cells["validation"], re.MULTILINE)
+    assert [line.partition(":")[0] for line in cells["groups"].splitlines()] == ["body", "head"]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
 import venv
 import zipfile
+from email.parser import Parser
 from pathlib import Path
 
 import pytest
+
+import lr_widget
 
 ROOT = Path(__file__).parent.parent
 FRONT_END = {"lr_widget/widget/static/widget.js", "lr_widget/widget/static/widget.css"}
@@ -62,6 +66,31 @@ def test_the_wheel_carries_the_front_end_and_the_types(dist: Path) -> None:
     assert not [name for name in names if name.startswith(("tests/", "js/", "notebooks/"))]
 
 
+def test_the_wheel_says_what_the_source_says(dist: Path) -> None:
+    """Its version is the one of the package, its page is the README, and each extra is one."""
+    [wheel] = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        told = Parser().parsestr(archive.read(name).decode())
+    assert told["Version"] == lr_widget.__version__
+    assert told.get_payload().startswith("# lr_widget\n")  # type: ignore[union-attr]  # a plain text has one payload
+    extras = {"accelerate", "examples", "fastai", "lightning", "plot", "skorch", "transformers"}
+    assert {*told.get_all("Provides-Extra", [])} == extras
+
+
+def test_the_version_and_the_licence_have_one_place_each() -> None:
+    """`CITATION.cff` names the project and its authors, and no version that could go stale."""
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    fields = dict(re.findall(r"^([\w-]+): ?(.*)$", citation, re.MULTILINE))
+    assert {"cff-version": "1.2.0", "title": "lr_widget", "license": "MIT"}.items() <= fields.items()
+    assert {"message", "authors"} <= {*fields}
+    assert not {"version", "date-released", "doi"} & {*fields}
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'dynamic = ["version"]' in project
+    assert "\nversion" not in project
+    assert f'description = "{fields["abstract"]}"' in project
+
+
 def test_the_wheel_shows_the_widget_in_an_environment_of_its_own(dist: Path, tmp_path: Path) -> None:
     """The package comes only from the wheel; its dependencies come from this environment through a search path."""
     venv.create(tmp_path / "env", with_pip=False)
@@ -86,6 +115,8 @@ def test_an_unpacked_sdist_builds_without_node(clone: Path, tmp_path: Path) -> N
         archive.extractall(tmp_path, filter="data")
     [unpacked] = [path for path in tmp_path.glob("lr_widget-*") if path.is_dir()]
     assert not (unpacked / "js" / "node_modules").exists()
+    for name in ("README.md", "CHANGELOG.md", "CITATION.cff", "LICENSE", "tests/test_readme.py"):
+        assert (unpacked / name).exists(), name
     run(*build, "wheel", cwd=unpacked, **build_env, PATH="")
     [wheel] = (tmp_path / "dist").glob("*.whl")
     assert set(zipfile.ZipFile(wheel).namelist()) >= FRONT_END

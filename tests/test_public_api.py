@@ -93,8 +93,19 @@ CLASSES = {
     "Suggestion": {"constructor": "(lr, rule, reason, low=None, high=None, confidence=None, remedies=())"},
 }
 
+ADAPTERS = {
+    "accelerate": "(accelerator, model, optimizer, loss_fn, loader, **keywords)",
+    "fastai": "(learner, n_epoch=None, **keywords)",
+    "lightning": "(module, data=None, trainer=None, *, rate_name=None, **keywords)",
+    "skorch": "(net, X, y=None, **keywords)",
+    "transformers": "(trainer, **keywords)",
+}
+
+# The methods of a dict are not listed.
+ADAPTED = {"apply": "(self, lr)", "call": "property"}
+
 CALLS = """from typing import Any
-from lr_widget import probe, range_test
+from lr_widget import LRFinderWidget, adapters, probe, range_test
 
 def train(model: Any) -> None:
     range_test(model, model, None, model, repeats=2, val_every=3, stop=lambda record: record.loss > 2)
@@ -107,6 +118,12 @@ def train(model: Any) -> None:
     range_test(model, model, None, model, groups="each").suggest()
     probe(model, model, None, model, groups="each", around=[0.1, None])[1].suggest(train_steps=5000)
     probe(model, model, None, model, groups="each").suggestion
+    setup = adapters.lightning(model, num_steps=3)
+    places: list[str] = setup.apply(range_test(**setup).suggest())
+    rate = float(probe(**setup, around=0.1).suggestion)
+    widgets = [LRFinderWidget(**setup), LRFinderWidget.from_transformers(model)]
+    widgets[1].apply()
+    setup.aply(rate)
 """
 
 # The methods of ipywidgets and those for other modules of the package are not listed.
@@ -119,7 +136,12 @@ WIDGET = {
     "apply": "(self)",
     "close": "(self)",
     "copy_to_notebook": "(self, *, overwrite=False)",
+    "from_accelerate": "classmethod (accelerator, model, optimizer, loss_fn, loader, **settings)",
+    "from_fastai": "classmethod (learner, n_epoch=None, **settings)",
+    "from_lightning": "classmethod (module, data=None, trainer=None, *, rate_name=None, **settings)",
     "from_records": "classmethod (records, **settings)",
+    "from_skorch": "classmethod (net, X, y=None, **settings)",
+    "from_transformers": "classmethod (trainer, **settings)",
     "hide": "(self, run, *, is_hidden=True)",
     "names": "property",
     "pause": "(self)",
@@ -226,7 +248,7 @@ def describe(trait: Any) -> str:
 
 def test_the_public_names_are_these() -> None:
     """Nothing is added or taken away without a change here."""
-    assert sorted(lr_widget.__all__) == sorted([*FUNCTIONS, *CLASSES, "LRFinderWidget"])
+    assert sorted(lr_widget.__all__) == sorted([*FUNCTIONS, *CLASSES, "LRFinderWidget", "adapters"])
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -239,6 +261,19 @@ def test_a_function_has_its_signature(name: str) -> None:
 def test_a_class_has_its_constructor_methods_and_properties(name: str) -> None:
     """No public member is added or taken away without a change here."""
     assert members(getattr(lr_widget, name)) == CLASSES[name]
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_an_adapter_has_its_signature(name: str) -> None:
+    """The widget's classmethod of the same name takes the same arguments."""
+    assert signature(getattr(lr_widget.adapters, name)) == ADAPTERS[name]
+    assert WIDGET[f"from_{name}"] == f"classmethod {ADAPTERS[name].replace('keywords', 'settings')}"
+
+
+def test_the_keywords_of_an_adapter_have_their_methods() -> None:
+    """Beside those of a dict."""
+    found = members(lr_widget.adapters.Adapted)
+    assert {name: found.get(name) for name in ADAPTED} == ADAPTED
 
 
 def test_the_widget_has_its_constructor_and_methods() -> None:
@@ -291,13 +326,14 @@ def test_a_type_checker_knows_every_keyword(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mypy", "--no-error-summary", "--hide-error-context", str(script)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     errors = [line.partition("script.py:")[2] for line in done.stdout.splitlines() if " error: " in line]
-    assert [*dict.fromkeys(error.partition(":")[0] for error in errors)] == ["7", "8", "12", "14"], (
+    assert [*dict.fromkeys(error.partition(":")[0] for error in errors)] == ["7", "8", "12", "14", "20"], (
         done.stdout + done.stderr
     )
     assert errors[0].startswith(
         '7: error: Unexpected keyword argument "num_stepz" for overloaded function "range_test"'
     )
     wrong_type = re.escape('8: error: No overload variant of "probe" matches argument types ') + '.*, "str"'
-    assert re.match(wrong_type, errors[-3])
-    assert errors[-2].startswith('12: error: "tuple[LRRecords, ...]" has no attribute "suggest"')
-    assert errors[-1].startswith('14: error: "tuple[Evidence, ...]" has no attribute "suggestion"')
+    assert re.match(wrong_type, errors[-4])
+    assert errors[-3].startswith('12: error: "tuple[LRRecords, ...]" has no attribute "suggest"')
+    assert errors[-2].startswith('14: error: "tuple[Evidence, ...]" has no attribute "suggestion"')
+    assert errors[-1].startswith('20: error: "Adapted" has no attribute "aply"')

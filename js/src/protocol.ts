@@ -104,6 +104,7 @@ export interface Answer {
   rules: Rule[];
   selected: string;
   is_picked: boolean;
+  receiver: string;
   code: string;
 }
 

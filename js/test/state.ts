@@ -50,6 +50,7 @@ export function makeState(changes: Changes = {}, view: Partial<ViewState> = {}):
       rules: [],
       selected: "",
       is_picked: false,
+      receiver: "optimizer",
       code: "",
       ...changes.answer,
     },

@@ -13,6 +13,17 @@ from .adapted import Adapted
 from .fastai_learner import fastai
 from .hf_trainer import transformers
 from .lightning_module import lightning
+from .origin import Origin, origin_of, unmarked
 from .skorch_net import skorch
 
-__all__ = ["Adapted", "accelerate", "fastai", "lightning", "skorch", "transformers"]
+__all__ = [
+    "Adapted",
+    "Origin",
+    "accelerate",
+    "fastai",
+    "lightning",
+    "origin_of",
+    "skorch",
+    "transformers",
+    "unmarked",
+]

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 # The entries of a param group that are rates; the first one that a group has is the top of its schedule.
 _RATES = ("max_lr", "initial_lr", "lr", "min_lr")
+_LISTS = ("base_lrs", "max_lrs")  # of schedulers
 
 
 def put_rate(optimizers: Sequence[torch.optim.Optimizer], schedulers: Iterable[Any], lr: float) -> None:
@@ -18,18 +19,40 @@ def put_rate(optimizers: Sequence[torch.optim.Optimizer], schedulers: Iterable[A
 
     Args:
         optimizers: their groups are counted through in this order.
-        schedulers: those that step these optimizers; their base rates follow.
+        schedulers: those that step these optimizers; their own rates follow.
         lr: the rate.
+
+    Raises:
+        ValueError: the first group's rate is 0 and another one's is not.
     """
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-    top = next(float(groups[0][name]) for name in _RATES if name in groups[0])
+    steppers = [*_all(schedulers)]
+    top = _top(groups[0], steppers)
+    if top == 0 and any(float(group[name]) != 0 for group in groups for name in _RATES if name in group):
+        raise ValueError(
+            f"the param groups have no proportions to keep, for the first one's rate is 0; set the rates of the groups "
+            f"yourself, {lr:g} for the first one"
+        )
     for group in groups:
         for name in _RATES:
             if name in group:
                 _scale(group, name, top, lr)
+    for scheduler in steppers:
+        for name in _LISTS:
+            if hasattr(scheduler, name):
+                setattr(scheduler, name, [_scaled(float(rate), top, lr) for rate in getattr(scheduler, name)])
+
+
+def _all(schedulers: Iterable[Any]) -> Iterator[Any]:
+    """Yield schedulers and those inside of sequences and chains."""
     for scheduler in schedulers:
-        if hasattr(scheduler, "base_lrs"):
-            scheduler.base_lrs = [_scaled(float(base), top, lr) for base in scheduler.base_lrs]
+        yield scheduler
+        yield from _all(getattr(scheduler, "_schedulers", ()))
+
+
+def _top(group: dict[str, Any], schedulers: Iterable[Any]) -> float:
+    tops = [float(scheduler.max_lrs[0]) for scheduler in schedulers if getattr(scheduler, "max_lrs", None)]
+    return tops[0] if tops else next(float(group[name]) for name in _RATES if name in group)
 
 
 def _scale(group: dict[str, Any], name: str, top: float, lr: float) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..horizon import TRAIN_SCHEDULES
+
 _BY_CLASS = {
     "OneCycleLR": "one_cycle",
     "CosineAnnealingLR": "cosine",
@@ -17,8 +19,9 @@ def schedule_of(scheduler: Any, num_steps: int | None) -> str:
     """Return the name of the schedule that is most like a scheduler.
 
     Args:
-        scheduler: one of torch, stepped once an optimizer step or an epoch; its lambda is looked at where it has one.
-        num_steps: length of the training, or None.
+        scheduler: one of torch, stepped once an optimizer step or an epoch; its lambda is looked at where it has one,
+            and of a sequence the last part, after a warm-up.
+        num_steps: the number of its steps in the training, or None.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
@@ -26,11 +29,26 @@ def schedule_of(scheduler: Any, num_steps: int | None) -> str:
     'linear'
     """
     name = type(scheduler).__name__
+    parts = getattr(scheduler, "_schedulers", ())
+    if name == "SequentialLR" and parts:
+        kind = schedule_of(parts[-1], num_steps)
+        warmed = f"{kind}_with_warmup"
+        return warmed if _rises(parts[0]) and warmed in TRAIN_SCHEDULES else kind
+    if name == "LinearLR":
+        return "linear" if scheduler.end_factor <= _LEAST_AT_END * scheduler.start_factor else "constant"
     lambdas = getattr(scheduler, "lr_lambdas", None)
     if name != "LambdaLR" or not lambdas or num_steps is None:
         return _BY_CLASS.get(name, "constant")
     factors = [float(lambdas[0](step)) for step in (0, num_steps // 4, 3 * num_steps // 4, num_steps)]
     return _of_factors(*factors)
+
+
+def _rises(scheduler: Any) -> bool:
+    """Return True for a scheduler that warms up."""
+    if type(scheduler).__name__ == "LinearLR":
+        return bool(scheduler.start_factor < scheduler.end_factor)
+    lambdas = getattr(scheduler, "lr_lambdas", ())
+    return any(float(each(0)) < float(each(1)) for each in lambdas)
 
 
 def _of_factors(first: float, quarter: float, late: float, last: float) -> str:

@@ -1,6 +1,6 @@
 """The test itself: one plan a job, the sweep as a generator, the range test and the probes."""
 
-from .keywords import DEFAULTS, Keywords, refuse_unknown
+from .keywords import DEFAULTS, Keywords, refuse_trainer_alone, refuse_unknown
 from .plan import make_plan, restorable
 from .probes import (
     DEFAULT_MAX_STEPS,
@@ -31,6 +31,7 @@ __all__ = [
     "probe",
     "range_test",
     "rate_of",
+    "refuse_trainer_alone",
     "refuse_unknown",
     "restorable",
 ]

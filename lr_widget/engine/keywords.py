@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
+from ..checks import adapter_hint
 from .divergence import DEFAULT_DIVERGE_FACTOR
 
 if TYPE_CHECKING:
@@ -126,6 +128,7 @@ _NAMES_OF_OTHERS = {
     "train_steps": "num_training_steps num_train_steps total_steps max_train_steps training_steps",
     "train_schedule": "lr_scheduler_type scheduler_type lr_schedule train_scheduler profile",
 }
+_REQUIRED = ("model", "optimizer", "loss_fn", "train_data")
 _OPTIONS_OF_THE_LOADER = ("batch_size", "shuffle", "num_workers", "drop_last", "collate_fn", "sampler", "pin_memory")
 _SMOOTHING_HINT = "the records keep the raw loss; smooth it with records.smoothed_loss(beta=…)"
 _SCHEDULER_HINT = (
@@ -165,6 +168,14 @@ def _hint(name: str, known: Sequence[str]) -> str | None:
     return hint
 
 
+def refuse_trainer_alone(caller: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> None:
+    """Raise a TypeError for objects of a framework's training in place of the four arguments of a range test."""
+    given = {*_REQUIRED[: len(arguments)], *keywords}
+    is_complete = given.issuperset(_REQUIRED) and len(arguments) <= len(_REQUIRED)
+    if not is_complete and (hint := adapter_hint(*arguments, keywords.get("model"))):
+        raise TypeError(f"{caller} takes {', '.join(_REQUIRED[:-1])} and {_REQUIRED[-1]}{hint}")
+
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -172,6 +183,7 @@ def spelled_out(*, first: Sequence[str] = (), last: Sequence[str] = ()) -> Calla
     """Give a function that takes `**options` the signature and the docstring of every keyword.
 
     help(), completion and Shift-Tab then list them; their descriptions replace the docstring's line `**options: …`.
+    The function also tells a trainer that is given to it alone.
 
     Args:
         first: keywords in front of those of `Keywords`; the function's own parameters, or some of `Keywords`.
@@ -192,12 +204,19 @@ def spelled_out(*, first: Sequence[str] = (), last: Sequence[str] = ()) -> Calla
         positional = [p for p in own.values() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
         names = [*first, *(name for name in keywords if name not in (*first, *last)), *last]
         parameters = [*positional, *((own | keywords)[name] for name in names)]
-        function.__signature__ = given.replace(parameters=parameters)  # type: ignore[attr-defined]
+        spelled = given.replace(parameters=parameters)
         if function.__doc__ and Keywords.__doc__:  # python -OO has none
             # Python 3.13 takes the indentation out of docstrings when it compiles them, older ones leave it in.
             described = inspect.cleandoc(Keywords.__doc__).partition("Attributes:\n")[2]
             function.__doc__ = inspect.cleandoc(function.__doc__).replace("    **options: {keywords}", described)
-        return function
+
+        @wraps(function)
+        def checked(*arguments: Any, **options: Any) -> Any:
+            refuse_trainer_alone(function.__name__, arguments, options)
+            return function(*arguments, **options)
+
+        checked.__signature__ = spelled  # type: ignore[attr-defined]  # functions take any attribute
+        return cast("F", checked)
 
     return spell_out
 

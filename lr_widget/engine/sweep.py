@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from ..distributed import is_alone
 from ..restore import Guard, drop_gathered, keep_rng, read_torch_modes, reset_torch_modes, seed_all
 from ..results import StepRecord
 from .divergence import Divergence
@@ -46,6 +47,11 @@ def run_sweep(plan: Plan, call: Mapping[str, Any] = _RANGE_TEST) -> Steps:
             exception, but is a note to it. Or somebody else wrote to parameters between two steps; see `Watch`.
     """
     refuse_inference_mode()
+    if plan.training.updates_itself and not is_alone():
+        raise ValueError(
+            "a train_step that makes the update itself (makes_update) cannot tell the other processes of a loss before "
+            "it goes on, so it can be tested in one process only; run the test in one, or return the loss"
+        )
     ranks = meet(plan, call)
     watch = Watch(plan.training.parameters, plan.training.modules)
 

@@ -38,6 +38,18 @@ class Evidence:
         horizon: the training that the rate is for.
         records: the range test whose curve gave the rate to start from, where there is one.
         group: index of the param group that the rate is for, or None for all of them.
+
+    >>> ends = {0.01: 1.0, 0.03: 0.4, 0.1: 0.5, 0.3: 1.9}
+    >>> runs = tuple(ProbeRun(lr, np.linspace(2.0, end, 20), "completed") for lr, end in ends.items())
+    >>> evidence = Evidence(suggested=0.03, runs=runs, probe_steps=20)
+    >>> evidence.best
+    <ProbeRun: lr 0.03, 20 steps, end loss 0.7789, completed>
+    >>> round(evidence.suggestion.lr, 3), evidence.suggestion.confidence, evidence.num_steps
+    (0.042, 'high', 80)
+    >>> evidence.suggest(train_steps=2000).lr < evidence.suggestion.lr
+    True
+    >>> evidence.to_pandas().lost.round(2).tolist()
+    [0.38, 0.0, 0.06, 0.94]
     """
 
     suggested: float

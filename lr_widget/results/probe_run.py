@@ -30,6 +30,11 @@ class ProbeRun:
         val_loss: mean validation loss at its end, or None without validation data.
         num_steps: the length that it was to have; None for that of the evidence's first trainings.
         schedule: of its rate, one of `lr_widget.horizon.TRAIN_SCHEDULES`.
+
+    >>> import numpy as np
+    >>> run = ProbeRun(lr=0.01, loss=np.array([4.0, 3.0, 2.0, 1.0]), stop_reason="completed")
+    >>> run.is_complete, run.end_loss
+    (True, 1.5)
     """
 
     lr: float

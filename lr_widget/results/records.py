@@ -15,7 +15,7 @@ from .atomic import write_whole
 from .fields import ARRAYS, checked_arrays, checked_fields, checked_group, saved_fields
 from .files import as_json, as_table, checked_path, columns_of, read_fields
 from .plot import plot_curve
-from .steps import arrays_of
+from .steps import arrays_of, losses_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -54,6 +54,15 @@ class LRRecords:
     Raises:
         ValueError, TypeError: a rate is not positive and finite, the arrays differ in length, a repeat is shorter than
             their mean, the stop reason is unknown, or there is no such training or group.
+
+    >>> lr = np.logspace(-4, 1, 101)
+    >>> records = LRRecords(lr, 1 / (1 + (lr / 0.01) ** 2) + (lr / 0.5) ** 2)
+    >>> records
+    <LRRecords: 101 of 101 steps, lr 1e-4 … 10, loss 0.9999 … 400, lowest 0.03961, completed>
+    >>> round(records.suggest().lr, 2), [*records.suggestions()][:3]
+    (0.03, ['auto', 'steepest', 'minimum/10'])
+    >>> len(records.smoothed_loss(beta=0.9)), records.to_pandas().shape
+    (101, (101, 2))
     """
 
     lr: Floats
@@ -282,19 +291,9 @@ class LRRecords:
         together, *single = (
             {
                 rule: for_training(found, horizon, num_steps, highest=float(each.lr.max(initial=0)))
-                for rule, found in read(each.lr, _losses(each, of)).items()
+                for rule, found in read(each.lr, losses_of(each.loss, each.val_loss, of)).items()
             }
             for each in (self, *self.repeats)
         )
         joined = {rule: with_spread(found, [each[rule] for each in single]) for rule, found in together.items()}
         return joined if self.group is None else {rule: of_one_group(found) for rule, found in joined.items()}
-
-
-def _losses(records: LRRecords, of: str) -> Floats:
-    if of not in ("loss", "val_loss"):
-        raise ValueError(f'of must be "loss" or "val_loss", got {of!r}')
-    if of == "loss":
-        return records.loss
-    if records.val_loss is None:
-        raise ValueError('of="val_loss" needs validation losses, got records without; run the test with val_data')
-    return records.val_loss

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
+from ..checks import adapter_hint
+
 _BATCH_SIZE = 32  # of a DataLoader made here, unless the options say another
 _FORMS = "a DataLoader, a Dataset, a tuple of two tensors (inputs, targets) or an iterable of batches"
 
@@ -89,6 +91,8 @@ def _loader(data: Any, options: Mapping[str, Any], name: str) -> Iterable[Any]:
     if isinstance(data, DataLoader):
         _refuse_options(options, name, "a DataLoader")
         return _with_own_workers(data)
+    if hint := adapter_hint(data):
+        raise TypeError(f"{name} must be {_FORMS}, got {type(data).__name__}{hint}")
     _refuse_arrays(data, name)
     _refuse_one_batch(data, name)
     _refuse_listed_pair(data, name)

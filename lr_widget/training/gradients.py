@@ -49,6 +49,20 @@ def checked_scaler(grad_scaler: Any) -> Any:
     return grad_scaler
 
 
+def refuse_beside_own_update(grad_scaler: Any, max_grad_norm: Any) -> None:
+    """Refuse options for gradients beside a `train_step` with a true `makes_update`, for they would do nothing.
+
+    Raises:
+        ValueError: there are some.
+    """
+    for name, value in (("grad_scaler", grad_scaler), ("max_grad_norm", max_grad_norm)):
+        if value is not None:
+            raise ValueError(
+                f"{name} must be left out where the train_step makes the update itself, got {shown(value)}; scale and "
+                "clip in the train_step"
+            )
+
+
 def closure_with_scaler(optimizer: torch.optim.Optimizer) -> ValueError:
     """Make the error for an optimizer that needs a closure beside a gradient scaler."""
     name = type(optimizer).__name__

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..checks import describe
+from ..checks import adapter_hint, describe
+from .parameters import owner_of
 
 Step = Callable[[Any, Any], Any]  # the user's, with the model and a batch
 LossOfBatch = Callable[[Any], Any]  # the answer is the user's; check_losses looks at it
@@ -22,6 +23,7 @@ def loss_of_batch(model: Any, loss_fn: Callable[..., Any] | None, train_step: St
     """
     _check_function("loss_fn", loss_fn)
     _check_function("train_step", train_step)
+    _refuse_step_of_trainer(train_step)
     if train_step is not None:
         if loss_fn is not None:
             raise TypeError("give loss_fn or train_step, not both; train_step(model, batch) computes the whole loss")
@@ -29,6 +31,16 @@ def loss_of_batch(model: Any, loss_fn: Callable[..., Any] | None, train_step: St
     if not isinstance(model, nn.Module):
         raise TypeError("several models need a train_step=callable(model, batch) -> loss; loss_fn serves one model")
     return _supervised_step(model, loss_fn)
+
+
+def _refuse_step_of_trainer(train_step: Any) -> None:
+    """Raise a TypeError for the `training_step` of a framework: its arguments or its answer are others."""
+    hint = adapter_hint(owner := owner_of(train_step))
+    if hint and getattr(train_step, "__name__", "") == "training_step":
+        raise TypeError(
+            f"train_step must return the loss of (model, batch), which training_step of {type(owner).__name__} does "
+            f"not{hint}"
+        )
 
 
 def val_loss_of_batch(model: Any, val_step: Step | None, loss_of: LossOfBatch) -> LossOfBatch:
@@ -77,7 +89,10 @@ def _supervised_step(model: nn.Module, loss_fn: Callable[..., Any] | None) -> Lo
                 + (", and for tensors of all inputs and all targets a tuple (x, y)" if is_tensor else "")
             )
         if loss_fn is None:
-            raise TypeError("loss_fn is None, but the batches are (inputs, targets); give a loss_fn or a train_step")
+            raise TypeError(
+                "loss_fn is None, but the batches are (inputs, targets)"
+                f"{adapter_hint(model) or '; give a loss_fn or a train_step'}"
+            )
         *inputs, targets = batch
         return loss_fn(model(*inputs), targets)
 

@@ -9,10 +9,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..checks import describe, text_of, type_name
+from ..checks import adapter_hint, describe, text_of, type_name
 
 # Entries beside the optimizer and the scheduler in what Lightning's configure_optimizers returns.
 _SETTINGS = ("monitor", "interval", "frequency", "strict", "name", "reduce_on_plateau")
+
+_MAKE_ONE = "; make one first, as torch.optim.SGD(model.parameters(), lr=0.1)"
+_MADE_LATE = ", or where a trainer makes it when it starts, give **lr_widget.adapters.transformers(trainer) or the like"
 
 
 def unpacked(given: Any) -> tuple[list[torch.optim.Optimizer], list[Any]]:
@@ -24,7 +27,7 @@ def unpacked(given: Any) -> tuple[list[torch.optim.Optimizer], list[Any]]:
             around an optimizer that has its `param_groups` and a `step` serves as one.
 
     Raises:
-        TypeError: there is something else among them.
+        TypeError: there is something else among them, or an optimizer in whose groups no rate can be set.
         ValueError: there is no optimizer.
     """
     optimizers: list[torch.optim.Optimizer] = []
@@ -33,6 +36,7 @@ def unpacked(given: Any) -> tuple[list[torch.optim.Optimizer], list[Any]]:
     while waiting:
         part = waiting.pop(0)
         if _is_like_optimizer(part):
+            _refuse_fleeting_groups(part)
             optimizers.append(part)
         elif isinstance(part, Mapping):
             waiting[:0] = [value for key, value in part.items() if key not in _SETTINGS]
@@ -42,12 +46,23 @@ def unpacked(given: Any) -> tuple[list[torch.optim.Optimizer], list[Any]]:
             schedulers.append(part)
         else:
             raise TypeError(
-                f"optimizer must be a torch.optim.optimizer.Optimizer or several, got {describe(part)}; "
-                "make one first, as torch.optim.SGD(model.parameters(), lr=0.1)"
+                f"optimizer must be a torch.optim.optimizer.Optimizer or several, got {describe(part)}"
+                f"{adapter_hint(part) or _MAKE_ONE + (_MADE_LATE if part is None else '')}"
             )
     if not optimizers:
         raise ValueError("optimizer is empty; give at least one")
     return optimizers, schedulers
+
+
+def _refuse_fleeting_groups(optimizer: Any) -> None:
+    """Raise a TypeError for an optimizer that makes its param groups anew at each look: a rate set there is lost."""
+    groups, again = optimizer.param_groups, optimizer.param_groups
+    if len(groups) and groups[0] is not again[0]:
+        raise TypeError(
+            f"optimizer must keep its param_groups, but {type(optimizer).__module__}.{type(optimizer).__name__} makes "
+            "new ones at each look, so that no rate can be set in them"
+            f"{adapter_hint(optimizer) or '; give the optimizer of torch that it works with'}"
+        )
 
 
 def _is_like_optimizer(part: Any) -> bool:

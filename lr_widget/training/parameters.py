@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from ..checks import describe
+from ..checks import adapter_hint, describe
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,8 @@ def models_in(given: Any) -> list[nn.Module]:
     parts = list(given.values() if isinstance(given, Mapping) else given) if is_several else [given]
     for part in parts:
         if not isinstance(part, nn.Module):
-            raise TypeError(f"model must be a torch.nn.modules.module.Module or several, got {describe(part)}")
+            rule = "model must be a torch.nn.modules.module.Module or several"
+            raise TypeError(f"{rule}, got {describe(part)}{adapter_hint(part)}")
     if not parts:
         raise ValueError("model is empty; give at least one")
     return parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from ..checks import shown
 from ..schedule import rate_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 class RateSetter:
@@ -114,6 +115,43 @@ class RateSetter:
     def _groups(self) -> list[dict[str, Any]]:
         """Return the groups of all optimizers."""
         return [group for optimizer in self._optimizers for group in optimizer.param_groups]
+
+
+@contextmanager
+def refusing_other_rates(optimizers: Sequence[torch.optim.Optimizer]) -> Iterator[None]:
+    """Refuse a step of an optimizer at other rates than its groups have now, as after a step of a scheduler.
+
+    Args:
+        optimizers: those that torch tells of; a step of another one is not seen.
+
+    Raises:
+        RuntimeError: an optimizer is to make such a step; it has not made it.
+    """
+    rates = {id(optimizer): _rates(optimizer) for optimizer in optimizers}
+
+    def before_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        now, swept = _rates(optimizer), rates[id(optimizer)]
+        if now != swept:
+            raise RuntimeError(
+                f"{type(optimizer).__name__} must step at the swept rate, {_words(swept)}, but its train_step has set "
+                f"{_words(now)} before the step; step schedulers and set rates after all optimizers only"
+            )
+
+    hooked = [optimizer for optimizer in optimizers if hasattr(optimizer, "register_step_pre_hook")]
+    handles = [optimizer.register_step_pre_hook(before_step) for optimizer in hooked]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _rates(optimizer: torch.optim.Optimizer) -> list[float]:
+    return [float(group["lr"]) for group in optimizer.param_groups]
+
+
+def _words(rates: Sequence[float]) -> str:
+    return " and ".join(rate_text(rate, 3) for rate in rates)
 
 
 def _refuse_own_rates(groups: Sequence[dict[str, Any]]) -> None:

@@ -11,11 +11,12 @@ from torch import nn
 
 from ..errors import add_note
 from .devices import checked_device, common_device, to_device
-from .gradients import checked_norm, checked_scaler, closure_with_scaler
+from .gradients import checked_norm, checked_scaler, closure_with_scaler, refuse_beside_own_update
 from .losses import check_losses, loss_of_batch, val_loss_of_batch
 from .modes import evaluating, make_autocast
 from .optimizers import asks_for_closure, needs_closure, put_into_train_mode, unpacked
 from .parameters import is_fsdp1, models_in, optimized_by, owner_of, parameters_of, writes_to
+from .rates import refusing_other_rates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -38,7 +39,8 @@ class Training:
         train_step: `train_step(model, batch)` → loss, in place of `loss_fn`; or a list of losses, one for each
             optimizer, whose gradients then go to the parameters of that optimizer alone.
         val_step: `val_step(model, batch)` → loss of a batch of the validation data; None for that of training.
-        device: where batches are moved; None for the models' own device, if they are on one.
+        device: where batches are moved; None for the models' own device, if they are on one. A step with a true
+            `moves_batches` gets them as they come and moves them itself.
         autocast: dtype, context, maker of contexts, or True.
         grad_scaler: a `torch.amp.GradScaler`, or None.
         max_grad_norm: the gradients' total norm is clipped to this; None for no clipping.
@@ -78,12 +80,19 @@ class Training:
         self.device = given_device if given_device is not None else common_device(self._models)
         self._loss_of = loss_of_batch(model, loss_fn, train_step)
         self._val_loss_of = val_loss_of_batch(model, val_step, self._loss_of)
+        self._unmoved = [
+            loss_of
+            for loss_of, function in ((self._loss_of, train_step), (self._val_loss_of, val_step))
+            if getattr(owner_of(function), "moves_batches", False)
+        ]
         self.updates_itself = bool(getattr(train_step, "makes_update", False))
         self.parameters = parameters_of(self.modules, self.optimizers)
         self._autocast = make_autocast(autocast, self.device)
         self.functions.append(self._autocast)
         self._scaler = checked_scaler(grad_scaler)
         self._max_grad_norm = checked_norm(max_grad_norm, self._models)
+        if self.updates_itself:
+            refuse_beside_own_update(grad_scaler, max_grad_norm)
         # None for one that does not say so; its first step will show.
         self._need_closure: list[bool | None] = [needs_closure(given) or None for given in self.optimizers]
         if self._scaler is not None and True in self._need_closure:
@@ -112,7 +121,16 @@ class Training:
         put_into_train_mode(self.optimizers)
 
     def evaluate(self, batches: Iterable[Any]) -> float:
-        """Return the mean loss of the batches, in eval mode and without gradients; NaN where there is no batch."""
+        """Return the mean loss of the batches, in eval mode and without gradients; NaN where there is no batch.
+
+        Raises:
+            TypeError: the `train_step` would train on them.
+        """
+        if self.updates_itself and self._val_loss_of is self._loss_of:
+            raise TypeError(
+                "val_data needs a val_step=callable(model, batch) -> loss where the train_step makes its updates; "
+                "give it, or leave val_data out"
+            )
         try:
             with evaluating(self.modules, self.optimizers, keeps_buffers=self._val_loss_of is not self._loss_of):
                 losses = [_sum(self._forward(batch, self._val_loss_of, needs_grad=False)).detach() for batch in batches]
@@ -140,9 +158,7 @@ class Training:
             their sum. Then True where the scaler skipped the update because of infinite gradients.
         """
         if self.updates_itself:
-            self._clear_gradients()
-            before_update()
-            return _sum([_sum(self._forward(b, self._loss_of, needs_grad=False)).detach() for b in batches]), False
+            return self._own_update(batches, before_update), False
         losses = self._backward(batches, before_backward)
         before_update()
         if self._scaler is not None:
@@ -154,6 +170,16 @@ class Training:
             elif self._need_closure[index] or not self._stepped_alone(index):
                 optimizer.step(self._closure(batches, losses, index))  # type: ignore[arg-type]  # tensors are what torch passes on
         return _sum(losses), False
+
+    def _own_update(self, batches: Sequence[Any], before_update: Callable[[], object]) -> torch.Tensor:
+        """Let the `train_step` make the update, and return the mean loss of the batches."""
+        self._clear_gradients()
+        losses = []
+        for batch in batches:
+            before_update()  # each time: a step may have called a scheduler at its end
+            with refusing_other_rates(self.optimizers):
+                losses.append(_sum(self._forward(batch, self._loss_of, needs_grad=False)).detach())
+        return losses[0] if len(losses) == 1 else torch.stack(losses).mean()
 
     def _stepped_alone(self, index: int) -> bool:
         """Step an optimizer without a closure; return False where it asks for one before it has written anything."""
@@ -170,11 +196,12 @@ class Training:
 
     def _forward(self, batch: Any, loss_of: LossOfBatch, *, needs_grad: bool) -> list[torch.Tensor]:
         """Return the losses of a batch, one or one for each optimizer."""
+        batch = batch if loss_of in self._unmoved else to_device(batch, self.device)
         if self._autocast is nullcontext:
-            answer = loss_of(to_device(batch, self.device))
+            answer = loss_of(batch)
         else:
             with self._autocast():
-                answer = loss_of(to_device(batch, self.device))
+                answer = loss_of(batch)
         return check_losses(answer, len(self.optimizers), needs_grad=needs_grad)
 
     def _backward(

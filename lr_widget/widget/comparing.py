@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..checks import describe, shown
 from ..engine import refuse_unknown
 from ..results import LRRecords
-from .arguments import SETTINGS_OF_RECORDS, NoArguments
+from .inputs import SETTINGS_OF_RECORDS, NoArguments
 from .runs import MAX_RUNS
 
 if TYPE_CHECKING:

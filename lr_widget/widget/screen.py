@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NotebookError
 from . import words
-from .arguments import CLOSED, NoArguments
 from .browser import Answers, Talk, make_chart_state, make_progress, make_view
 from .chart import LiveChart
 from .failures import failure, let_go
+from .inputs import CLOSED, NoArguments
 from .jobs import Place
 from .kernel import current_host
 from .results import Owner, Results
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..training import RateSetter
-    from .arguments import Arguments
     from .failures import Failure
+    from .inputs import Arguments
     from .jobs import Job
     from .kernel import Run
 

@@ -11,8 +11,8 @@ from ..engine import DEFAULT_MAX_STEPS, DEFAULTS
 from ..horizon import TRAIN_SCHEDULES, Horizon
 from ..schedule import MIN_STEPS, check_bounds
 from ..suggest import RULES
-from .arguments import LEAST_PROBE_BUDGET
 from .choice import DEFAULT_RULE, PROBE_RULE
+from .inputs import LEAST_PROBE_BUDGET
 
 if TYPE_CHECKING:
     _Trait = traitlets.TraitType[Any, Any]

@@ -15,15 +15,14 @@ import traitlets
 from ipywidgets import DOMWidget, widget_serialization
 
 from ..engine import DEFAULT_MAX_STEPS
-from ..errors import NotebookError
 from ..results import Evidence, LRRecords
 from ..schedule import Sweep
 from ..suggest import Suggestion
 from . import words
-from .arguments import CLOSED, Arguments, NoArguments
 from .browser import SETTINGS, receive
 from .choice import PROBE_RULE
 from .comparing import Comparing
+from .inputs import CLOSED, Arguments, NoArguments, Trainers
 from .kernel import CellsThread, Inbox, OneWriter, Runner, current_host, put, show_in_cell
 from .screen import Screen
 from .traits import Settings, Shown
@@ -31,7 +30,7 @@ from .traits import Settings, Shown
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .arguments import WidgetKeywords
+    from .inputs import WidgetKeywords
     from .jobs import Job, ProbeJob, RangeTestJob
 
 _STATIC = Path(__file__).parent / "static"
@@ -39,11 +38,12 @@ if not (_STATIC / "widget.js").exists():
     raise ImportError("lr_widget's front end is not built; run `make build` in the checkout, or install the wheel")
 
 
-class LRFinderWidget(Comparing, Settings, Shown, OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # anywidget ships no types
+class LRFinderWidget(Comparing, Trainers, Settings, Shown, OneWriter, anywidget.AnyWidget):  # type: ignore[misc]  # anywidget ships no types
     """A range test as a notebook widget: run it, watch the curve, take the suggested rate.
 
     Showing the widget runs nothing. A run from the button or `start` trains in a background thread and leaves the
-    kernel free; do not train the same model in another cell meanwhile.
+    kernel free; do not train the same model in another cell meanwhile. `from_lightning`, `from_transformers` and the
+    like open the widget on a framework's training, `from_records` on records.
 
     Args:
         model, optimizer, loss_fn, train_data: as for `lr_widget.range_test`.
@@ -214,19 +214,19 @@ class LRFinderWidget(Comparing, Settings, Shown, OneWriter, anywidget.AnyWidget)
     def apply(self) -> float:
         """Give the optimizer's param groups the selected rate as it is shown, in the test's proportions; return it.
 
+        A widget on a framework's training puts it where the framework keeps its rate, such as `args.learning_rate`.
+
         Raises:
             NotebookError: there is no rate yet, or no optimizer.
             RuntimeError: a test is running, whose end would put the old rates back.
+            ValueError: the framework has no place for a rate.
         """
         with self.lock:
             lr = self.screen.results.selection.need_as_shown("apply")
             if self.runner.current is not None:
                 raise RuntimeError("a range test is running and would put the old rates back; stop it first")
-            if self.screen.rates is None:
-                no_optimizer = "this widget shows records only and has no optimizer; copy the rate instead"
-                raise NotebookError(no_optimizer if self.is_open else CLOSED)
-            rates = self.screen.rates(lr)
-        self.screen.talk.say("good", words.applied(rates))
+            said = self._arguments.apply(lr, self.screen.rates)
+        self.screen.talk.say("good", said)
         return lr
 
     def close(self) -> None:

@@ -186,9 +186,10 @@ def not_overwritten(variable: str) -> str:
     return f"{variable} is as it was; type another name for the variable to copy the rate there."
 
 
-def applied(rates: Sequence[float]) -> str:
-    """Say that the optimizer's groups have these rates, equal ones once."""
-    return f"The optimizer's learning rate is now {', '.join(dict.fromkeys(map(pick, rates)))}."
+def applied(rates: Sequence[float], places: Sequence[str] = ()) -> str:
+    """Say that the optimizer's groups have these rates, equal ones once, or that places of a framework have them."""
+    now = ", ".join(dict.fromkeys(map(pick, rates)))
+    return f"Applied {now} to {' and '.join(places)}." if places else f"The optimizer's learning rate is now {now}."
 
 
 def before_run(sweep: Sweep, repeats: int, horizon: Horizon) -> str:

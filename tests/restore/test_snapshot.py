@@ -37,7 +37,7 @@ def test_one_object_that_cannot_be_put_back_costs_no_other(end: Callable[[Any], 
     before, state = training.look(), state_bytes(training.beside.state_dict())
     with pytest.raises(
         RestoreError,
-        match=r"^could not put back after the range test: Broken.state_dict\(\) \(ZeroDivisionError: cannot load\)$",
+        match=r"^could not put back after the range test: Broken.state_dict\(\) \(ZeroDivisionError: cannot load\)\nsee ",
     ) as caught:
         end(training.sweep(also_restore=things))
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
@@ -88,7 +88,9 @@ def test_an_error_without_a_text_is_named_by_its_class() -> None:
             raise Silent
 
     training = Training()
-    with pytest.raises(RestoreError, match=r"Odd.state_dict\(\) \(Silent: a Silent that cannot be written as text\)$"):
+    with pytest.raises(
+        RestoreError, match=r"Odd.state_dict\(\) \(Silent: a Silent that cannot be written as text\)\nsee "
+    ):
         list(training.sweep(also_restore=[Odd()]))
 
 

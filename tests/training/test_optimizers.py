@@ -98,6 +98,29 @@ def test_what_is_no_optimizer_is_refused(given: Any, error: type[Exception], mes
         unpacked(given)
 
 
+class Fleeting(torch.optim.SGD):
+    """An optimizer that makes its param groups anew at each look."""
+
+    @property
+    def param_groups(self) -> Any:
+        return [{**group} for group in self.held]
+
+    @param_groups.setter
+    def param_groups(self, groups: Any) -> None:
+        self.held = groups
+
+
+def test_an_optimizer_that_forgets_its_rates_is_refused() -> None:
+    """A rate set in its groups is gone with the next look, so that all steps would be made at one rate."""
+    message = (
+        "must keep its param_groups, but tests.training.test_optimizers.Fleeting makes new ones .*; give the optimiz"
+    )
+    optimizer = Fleeting.__new__(Fleeting)
+    optimizer.held = [{"params": [torch.ones(1)], "lr": 0.1}]
+    with pytest.raises(TypeError, match=message):
+        unpacked([A, optimizer])
+
+
 class Optional(torch.optim.SGD):
     def step(self, closure: Any = None) -> Any:
         return super().step(closure)

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from lr_widget import iter_range_test
-from lr_widget.training.training_step import checked_norm, checked_scaler
 
 from .helpers import (
     BATCH,
@@ -229,31 +228,3 @@ def test_a_teacher_that_nothing_trains_stays_in_eval_mode() -> None:
     list(iter_range_test([student, teacher], sgd(student), None, [BATCH], train_step=step, **TWO_STEPS))
     assert modes == [[True, False]] * 2
     assert (student.training, teacher.training) == (False, False)
-
-
-# --- arguments ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("norm", "error", "message"),
-    [
-        ("1", TypeError, "max_grad_norm must be a number or None for no clipping, got '1' of type str"),
-        (True, TypeError, "max_grad_norm must be a number .*, got True of type bool"),
-        (0, ValueError, "max_grad_norm must be positive or None for no clipping, got 0"),
-        (-1.0, ValueError, "max_grad_norm must be positive .*, got -1.0"),
-        (float("nan"), ValueError, "max_grad_norm must be positive .*, got nan"),
-    ],
-)
-def test_a_norm_to_clip_to_must_be_positive(norm: Any, error: type[Exception], message: str) -> None:
-    """Zero, NaN and anything that is no number are refused; infinity clips nothing and is fine."""
-    with pytest.raises(error, match=message):
-        checked_norm(norm)
-    assert (checked_norm(None), checked_norm(2), checked_norm(float("inf"))) == (None, 2.0, float("inf"))
-
-
-@pytest.mark.parametrize("scaler", [True, torch.amp.GradScaler, nn.Linear(1, 1)])
-def test_a_scaler_that_lacks_the_methods_of_one_is_refused(scaler: Any) -> None:
-    """So is the class in place of an object of it."""
-    with pytest.raises(TypeError, match=r"grad_scaler must be a gradient scaler or None, got .*GradScaler\(\)$"):
-        checked_scaler(scaler)
-    assert checked_scaler(None) is None

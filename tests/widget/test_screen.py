@@ -68,6 +68,7 @@ class GivenArguments:
     """The arguments of a widget with a model, whose script is one line."""
 
     can_run = True
+    receiver = "optimizer"
     sweep = Sweep(1e-7, 10.0, 100)
     horizon = Horizon()
     rates = SimpleNamespace(shares=(1.0, 0.1))

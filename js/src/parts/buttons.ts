@@ -47,6 +47,7 @@ export function connectButtons(refs: Refs, { send, say, exportAs }: Actions): Sh
     rest(refs.code, !can(shown, "code"));
     const { selected } = answer;
     setAttribute(refs.copy, "title", selected === "" ? null : `Set the variable to ${selected}`);
+    setText(refs.apply, `Apply to ${answer.receiver}`);
     setAttribute(refs.apply, "title", selected === "" ? null : `Train on with ${selected}`);
     const isDrawn = ({ is_hidden, is_growing, num_points }: ShownRun): boolean =>
       !is_hidden && (is_growing ? progress.step : num_points) > 0;

@@ -91,6 +91,14 @@ test("before the first point of the first run there is nothing to save", () => {
   expect(resting()).toEqual([false, false, false]);
 });
 
+test("Apply says what it writes to", () => {
+  const { view, ref } = page;
+  view.show(makeState({ answer: { receiver: "trainer" } }));
+  expect(ref("apply").textContent).toBe("Apply to trainer");
+  view.show(makeState());
+  expect(ref("apply").textContent).toBe("Apply to optimizer");
+});
+
 test("Copy and Apply say which rate they mean", () => {
   const { view, ref } = page;
   view.show(makeState({ answer: { selected: "3.2e-3" } }));

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import words
-from ..arguments import probe_plan, sweep_of
 from ..choice import NO_RATE, PROBE_RULE, advice
+from ..inputs import probe_plan, sweep_of
 from ..kernel import shell
 from ..takeaway import Choice
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from ...suggest import Suggestion
     from ...training import RateSetter
-    from ..arguments import Arguments, NoArguments
     from ..choice import Advice
+    from ..inputs import Arguments, NoArguments
     from ..jobs import Job
     from ..kernel import Run
     from ..results import Owner, Results
@@ -60,6 +60,7 @@ class Answers:
             "rules": _rules(selection.suggestions),
             "selected": selection.text,
             "is_picked": selection.pick is not None,
+            "receiver": self._arguments.receiver,
             "code": "" if run is not None else self.code(rates),
         }
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import traitlets
 
+from ...checks import type_name
 from ...errors import LRWidgetError, OverwriteError
 from .. import words
-from ..failures import sentence
+from ..failures import outside_text, sentence
 from ..kernel import current_host
 from . import messages
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .talk import Talk
 
 _MAX_SERIAL = 80  # characters
+_MAX_ERROR = 500  # characters of an error in the status line
 _WRONG = (ValueError, TypeError, RuntimeError, LRWidgetError, traitlets.TraitError)
 
 
@@ -138,7 +140,7 @@ def _carry_out(target: Target, command: messages.Command) -> None:
             "copy": lambda: _copy(target),
             "confirm": lambda: screen.talk.take_question() and target.copy_to_notebook(overwrite=True),
             "dismiss": lambda: _dismiss(target),
-            "apply": target.apply,
+            "apply": lambda: _apply(target),
             "zoom": lambda: screen.zoom(messages.read_window(command.value)),
             "csv": lambda: target.send({"csv": screen.table()}),
             "draw": screen.send_pictures,
@@ -162,6 +164,15 @@ def _copy(target: Target) -> None:
         target.copy_to_notebook()
     except OverwriteError as error:
         target.screen.talk.ask(words.may_overwrite(error.name, error.held), words.OVERWRITE)
+
+
+def _apply(target: Target) -> None:
+    """Apply, or tell the error, which may come from code of the user's, such as `configure_optimizers`."""
+    try:
+        target.apply()
+    except Exception as error:  # noqa: BLE001  # it can be any
+        kind = "" if isinstance(error, _WRONG) else f"{type_name(error)}: "
+        target.screen.talk.say("warning", sentence(kind + outside_text(error, _MAX_ERROR)))
 
 
 def _dismiss(target: Target) -> None:

@@ -214,6 +214,7 @@ class Answer(TypedDict):
     rules: list[Rule]
     selected: str
     is_picked: bool
+    receiver: str
     code: str
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from .. import words
-from ..arguments import sweep_of
 from ..chart import MARGIN_PX
+from ..inputs import sweep_of
 from ..kernel import current_host
 
 if TYPE_CHECKING:

@@ -1,8 +1,10 @@
 """The result as one takes it away: a script, a page, a table."""
 
+from .lines import Choice, rate_code
 from .page import NamedRun
 from .pages import Pages
-from .script import Choice, rate_code, script
+from .script import script
 from .table import table
+from .trainers import trainer_script
 
-__all__ = ["Choice", "NamedRun", "Pages", "rate_code", "script", "table"]
+__all__ = ["Choice", "NamedRun", "Pages", "rate_code", "script", "table", "trainer_script"]

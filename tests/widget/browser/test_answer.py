@@ -28,6 +28,7 @@ class WithModel:
     """The arguments of a widget with a model."""
 
     can_run = True
+    receiver = "trainer"
 
     def script(self, choice: Any, **given: Any) -> str:
         return f"{given['variable']} = {choice.lr}"
@@ -37,6 +38,7 @@ class Without:
     """The arguments of a widget that only shows records."""
 
     can_run = False
+    receiver = "optimizer"
 
     def script(self, choice: Any, **given: Any) -> str:
         return f"{given['variable']} = {choice.lr}, whatever it is from"
@@ -83,6 +85,7 @@ def test_before_the_first_run_it_announces_one() -> None:
         "rules": [],
         "selected": "",
         "is_picked": False,
+        "receiver": "trainer",
         "code": "",
     }
     assert answer(Selection())["plan"].startswith("Up to 300 steps around a picked or suggested rate: trainings of 75 ")

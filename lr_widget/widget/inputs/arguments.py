@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..engine import (
+from ...adapters import origin_of
+from ...engine import (
     DEFAULTS,
     MIN_PROBE_STEPS,
     Keywords,
@@ -18,28 +19,34 @@ from ..engine import (
     refuse_unknown,
     restorable,
 )
-from ..errors import NotebookError
-from ..horizon import Horizon
-from ..schedule import Sweep
-from . import words
-from .jobs import ProbeJob, RangeTestJob
-from .takeaway import Choice, rate_code, script
+from ...errors import NotebookError
+from ...horizon import Horizon
+from ...schedule import Sweep
+from .. import words
+from ..failures import outside_text
+from ..jobs import ProbeJob, RangeTestJob
+from ..takeaway import Choice, rate_code, script, trainer_script
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..results import LRRecords
+    from ...results import LRRecords
+    from ...training import RateSetter
 
 CLOSED = "this widget is closed and has let go of its model; make LRFinderWidget(model, optimizer, loss_fn, data) anew"
 _NO_MODEL = (
     "this widget shows records and has no model to run; for that, make LRFinderWidget(model, optimizer, loss_fn, data)"
 )
+_NO_OPTIMIZER = "this widget shows records only and has no optimizer; copy the rate instead"
 LEAST_PROBE_BUDGET = 4 * MIN_PROBE_STEPS  # fewer trainings would not tell the rates apart
+_MAX_PLACE = 100  # characters of the name of a framework's place
 _A_LARGER_BUDGET = 4  # times `max_probe_steps`, to say what it would bring
 
 # Keywords that are traits, since they can change between two runs; of the schedule, only the bounds can.
 _TRAITS = ("start_lr", "end_lr", "num_steps", "repeats", "train_steps", "train_schedule")
 _SHOWN = ("variable", "smoothing", "loss_scale", "loss_min", "loss_max", "suggest_from")
+SETTINGS = (*_SHOWN, "max_probe_steps")  # those that are no keywords of `range_test`
+KEYWORDS = (*DEFAULTS, "repeats")  # those that are
 SETTINGS_OF_RECORDS = (*_SHOWN, "train_steps", "train_schedule")  # of a widget without a model
 
 
@@ -62,6 +69,7 @@ class Arguments:
         can_run: there is a model to run a test on.
         sweep, repeats, horizon: the first values of the traits.
         rates: sets the rates of the optimizer's groups, in the proportions that they have now.
+        receiver: the object that a rate is applied to, in a word.
 
     Raises:
         TypeError: a keyword is unknown, or an argument is of a wrong kind.
@@ -73,7 +81,7 @@ class Arguments:
     def __init__(
         self, positional: tuple[Any, Any, Any, Any], keywords: dict[str, Any], suggest_from: str = "loss"
     ) -> None:
-        refuse_unknown("LRFinderWidget", keywords, [*DEFAULTS, "repeats", "max_probe_steps", *_SHOWN])
+        refuse_unknown("LRFinderWidget", keywords, [*KEYWORDS, *SETTINGS])
         if suggest_from == "val_loss" and keywords.get("val_data") is None:
             raise ValueError('suggest_from="val_loss" needs validation losses, got no val_data; give some')
         if callable(keywords.get("schedule")):
@@ -84,6 +92,8 @@ class Arguments:
         self.keywords = {name: value for name, value in keywords.items() if name not in _TRAITS}
         if "also_restore" in self.keywords:  # an iterator would be empty in the second run
             self.keywords["also_restore"] = restorable(self.keywords["also_restore"])
+        self._origin = origin_of(self.keywords.get("also_restore", ()))
+        self.receiver = "optimizer" if self._origin is None else self._origin.receiver
         given = {**DEFAULTS, **keywords}
         self.sweep = Sweep(*(given[name] for name in ("start_lr", "end_lr", "num_steps", "schedule")))
         self.horizon = Horizon(given["train_steps"], given["train_schedule"])
@@ -113,6 +123,19 @@ class Arguments:
         plan = make_probe_plan(*self.positional, **self._keywords(horizon))
         return ProbeJob(Probing(plan, lr, max_steps=max_steps, records=records))
 
+    def apply(self, lr: float, rates: RateSetter | None) -> str:
+        """Put a rate where the training takes it from, and return a sentence that names the place.
+
+        Args:
+            lr: the rate of the first param group.
+            rates: of the run that is shown; not used where a framework has the place.
+        """
+        if self._origin is not None:
+            places = self._origin.apply_to_places(lr)  # with a name that the user gave
+            return words.applied([lr], [outside_text(place, _MAX_PLACE) for place in places])
+        assert rates is not None, "a widget with a model has an optimizer"
+        return words.applied(rates(lr))
+
     def script(
         self,
         choice: Choice,
@@ -125,9 +148,12 @@ class Arguments:
         namespace: Mapping[str, Any],
     ) -> str:
         """Write the test and the selected rate as a script; see `lr_widget.widget.takeaway` for the arguments."""
+        settings: Any = (self._keywords(horizon), sweep, repeats, choice)
+        if self._origin is not None:
+            return trainer_script(self._origin, self.positional, *settings, variable=variable, namespace=namespace)
         model, _, loss_fn, train_data = self.positional
-        given = ((model, self._optimizer, loss_fn, train_data), self._keywords(horizon), sweep, repeats)
-        return script(*given, choice, variable=variable, shares=tuple(shares), namespace=namespace)
+        given = (model, self._optimizer, loss_fn, train_data)
+        return script(given, *settings, variable=variable, shares=tuple(shares), namespace=namespace)
 
     def _keywords(self, horizon: Horizon) -> dict[str, Any]:
         return {**self.keywords, **horizon.as_recorded()}
@@ -138,18 +164,20 @@ class NoArguments:
 
     Args:
         records: those whose settings the widget shows; None for the usual ones.
-        refusal: why there is nothing to run.
+        refusal: why there is nothing to run; empty where there are only records.
 
     Attributes:
         can_run: False.
         sweep, repeats, horizon: the first values of the traits.
         rates: None, as there is no optimizer.
+        receiver: of a rate, which this has none for.
     """
 
     can_run = False
     rates = None
+    receiver = "optimizer"
 
-    def __init__(self, records: LRRecords | None, refusal: str = _NO_MODEL) -> None:
+    def __init__(self, records: LRRecords | None, refusal: str = "") -> None:
         self._refusal = refusal
         self.sweep, self.repeats, self.horizon = (
             Sweep(DEFAULTS["start_lr"], DEFAULTS["end_lr"], DEFAULTS["num_steps"]),
@@ -171,7 +199,7 @@ class NoArguments:
         Raises:
             NotebookError: always.
         """
-        raise NotebookError(self._refusal)
+        raise NotebookError(self._refusal or _NO_MODEL)
 
     def probes(self, *settings: object) -> ProbeJob:
         """Refuse probes.
@@ -179,7 +207,15 @@ class NoArguments:
         Raises:
             NotebookError: always.
         """
-        raise NotebookError(self._refusal)
+        raise NotebookError(self._refusal or _NO_MODEL)
+
+    def apply(self, *settings: object) -> str:
+        """Refuse a rate.
+
+        Raises:
+            NotebookError: always.
+        """
+        raise NotebookError(self._refusal or _NO_OPTIMIZER)
 
     def script(self, choice: Choice, *, variable: str, **_: object) -> str:
         """Write the rate alone: nothing else is known."""

@@ -13,10 +13,10 @@ from lr_widget import LRRecords
 from lr_widget.engine import Round
 from lr_widget.horizon import Horizon
 from lr_widget.schedule import Sweep
-from lr_widget.widget.arguments import LEAST_PROBE_BUDGET, Arguments, probe_plan
+from lr_widget.widget.inputs.arguments import LEAST_PROBE_BUDGET, Arguments, probe_plan
 from lr_widget.widget.takeaway import Choice
 
-from .helpers import Make, Training
+from ..helpers import Make, Training
 
 
 def given(**keywords: Any) -> Arguments:
