@@ -125,14 +125,17 @@ def test_a_checkpoint_is_loaded_for_the_test_alone(tmp_path: Any) -> None:
     assert start < trained.history[0, "train_loss"] < range_test(**adapters.skorch(classifier(), X, Y), **SWEEP).loss[0]
 
 
-def test_the_module_of_an_instance_is_not_touched() -> None:
-    """A module that was given as an instance is trained by fit, and not by the test."""
-    seed_everything()
+def test_the_module_of_an_instance_is_not_touched(tmp_path: Any) -> None:
+    """A module that was given as an instance is trained by fit, not by the test, and gets no stored weights from it."""
+    saved = callbacks.Checkpoint(dirname=tmp_path)
+    classifier(callbacks=[saved]).fit(X, Y)
     module = Net()
-    net = classifier(module=module)
+    net = classifier(module=module, callbacks=[callbacks.LoadInitState(callbacks.Checkpoint(dirname=tmp_path))])
     look = Look(module)
-    range_test(**adapters.skorch(net, X, Y), **SWEEP)
-    look.assert_unchanged()
+    setup = adapters.skorch(net, X, Y)
+    look.assert_unchanged("by the adapter")
+    range_test(**setup, **SWEEP)
+    look.assert_unchanged("by a test")
 
 
 def test_neither_data_nor_history_are_copied() -> None:
