@@ -10,7 +10,7 @@ import numpy as np
 from ..horizon import Horizon
 from ..schedule import rate_text
 from ..smoothing import ema
-from ..suggest import for_training, of_one_group, suggest_all, suggest_lr, with_spread
+from ..suggest import for_training, of_ended_test, of_one_group, suggest_all, suggest_lr, with_spread
 from .atomic import write_whole
 from .fields import ARRAYS, checked_arrays, checked_fields, checked_group, saved_fields
 from .files import as_json, as_table, checked_path, columns_of, read_fields
@@ -295,5 +295,6 @@ class LRRecords:
             }
             for each in (self, *self.repeats)
         )
-        joined = {rule: with_spread(found, [each[rule] for each in single]) for rule, found in together.items()}
+        spread = {rule: with_spread(found, [each[rule] for each in single]) for rule, found in together.items()}
+        joined = {rule: of_ended_test(found, self.stop_reason, len(self)) for rule, found in spread.items()}
         return joined if self.group is None else {rule: of_one_group(found) for rule, found in joined.items()}

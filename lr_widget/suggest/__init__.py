@@ -2,7 +2,7 @@
 
 from .horizon import for_training, least_steps
 from .rules import RULES, suggest_all, suggest_lr
-from .suggestion import PROBE, Suggestion, of_one_group, with_spread
+from .suggestion import PROBE, Suggestion, of_ended_test, of_one_group, with_spread
 
 __all__ = [
     "PROBE",
@@ -10,6 +10,7 @@ __all__ = [
     "Suggestion",
     "for_training",
     "least_steps",
+    "of_ended_test",
     "of_one_group",
     "suggest_all",
     "suggest_lr",

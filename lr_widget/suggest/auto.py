@@ -68,7 +68,7 @@ def auto(curve: Curve, others: Iterable[float | None]) -> Suggestion:
     log_rates = np.clip([middle, middle - spread, middle + spread], curve.x[0], curve.x[-1])
     lr, low, high = (10 ** float(log_rate) for log_rate in log_rates)
     doubt, remedies = _doubt(shapes)
-    reason = f"{_where(shapes, bottom, edge)}{doubt}; {_agreement(lr, others)}."
+    reason = f"{_where(shapes, bottom, readings)}{doubt}; {_agreement(lr, others)}."
     return Suggestion(lr, "auto", reason, low, high, _confidence(shapes, spread), remedies)
 
 
@@ -85,13 +85,14 @@ def _no_answer(curve: Curve, shapes: Shapes, safe: float) -> tuple[str, tuple[st
     return "", ()
 
 
-def _where(shapes: Shapes, bottom: float, edge: float) -> str:
-    """Name the rates that the suggestion lies between."""
+def _where(shapes: Shapes, bottom: float, readings: Iterable[float]) -> str:
+    """Name the rates that the suggestion lies between, or the end of the fall where there is no jump."""
     if _never_jumps(shapes):
         return f"Where the loss stops falling, {rate_text(10**bottom)}"
+    before_bottom, safe = (rate_text(10**reading) for reading in readings)
     return (
-        f"Between the rate where the loss stops falling, {rate_text(10**bottom)}, and a tenth of the last one before "
-        f"it jumps up, {rate_text(10**edge)}, nearer to the surer one"
+        f"Between {before_bottom}, a step before the loss stops falling, and {safe}, a tenth of the last rate before "
+        "it jumps up"
     )
 
 

@@ -89,6 +89,27 @@ def with_spread(suggestion: Suggestion, of_sweeps: Sequence[Suggestion]) -> Sugg
     return replace(suggestion, low=min(rates), high=max(rates), confidence=confidence, reason=reason)
 
 
+_ENDED = {
+    "interrupted": "The test was interrupted after {}",
+    "stopped": "The test was stopped after {}",
+    "exhausted": "The data ended after {}; a DataLoader or a list would begin anew",
+}
+
+
+def of_ended_test(suggestion: Suggestion, stop_reason: str, steps: int) -> Suggestion:
+    """Begin the reason for no rate with what ended the test before its last step.
+
+    Args:
+        suggestion: of the whole test; one with a rate is returned as it is.
+        stop_reason: of the test.
+        steps: that it had by then.
+    """
+    if suggestion.lr is not None or stop_reason not in _ENDED:
+        return suggestion
+    ended = _ENDED[stop_reason].format("1 step" if steps == 1 else f"{steps:,} steps")
+    return replace(suggestion, reason=f"{ended}. {suggestion.reason}")
+
+
 def of_one_group(suggestion: Suggestion) -> Suggestion:
     """Add to the reason that a sweep of one param group also shows how the others learn."""
     others = "The other param groups train at their own rates meanwhile: a fall from the first rates on may be theirs."

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from lr_widget.results.steps import StepRecord, arrays_of
+from lr_widget.results.steps import StepRecord, arrays_of, losses_of
 
 
 def test_the_arrays_have_one_entry_a_step() -> None:
@@ -28,3 +29,14 @@ def test_what_no_step_has_is_no_array() -> None:
     arrays = arrays_of([StepRecord(1, 0.1, 3.0, (0.1,))])
     assert (arrays["val_loss"], arrays["skipped"]) == (None, None)
     assert arrays_of([])["group_lrs"] is None
+
+
+def test_the_losses_that_are_asked_for_are_read():
+    """The training loss or the validation loss as it is on record; any other name is refused, and so are missing ones."""
+    loss, val_loss = np.array([2.0, 1.0]), np.array([np.nan, 3.0])
+    assert losses_of(loss, val_loss, "loss") is loss
+    assert losses_of(loss, val_loss, "val_loss") is val_loss
+    with pytest.raises(ValueError, match=r'^of must be "loss" or "val_loss", got \'accuracy\'$'):
+        losses_of(loss, val_loss, "accuracy")
+    with pytest.raises(ValueError, match=r'^of="val_loss" needs validation losses, got records without; run the test'):
+        losses_of(loss, None, "val_loss")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -108,9 +110,20 @@ def test_a_noisy_rise_from_the_start_has_no_answer():
 def test_autos_reason_names_both_readings_and_the_other_rules():
     """The user reads the reason, not only the rate."""
     reason = suggest_lr(*noisy_sweep(0.0)).reason
-    assert reason.startswith("Between the rate where the loss stops falling, ")
-    assert "and a tenth of the last one before it jumps up, " in reason
+    assert reason.startswith("Between ")
+    assert ", a step before the loss stops falling, and " in reason
+    assert ", a tenth of the last rate before it jumps up; " in reason
     assert reason.endswith(" of 9 other rules lie within a factor of 3.")
+
+
+@pytest.mark.parametrize("num_steps", [20, 100])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_rate_lies_between_the_rates_that_its_reason_names(num_steps: int, seed: int):
+    """To the two digits that are printed, also with few steps, whose distance counts for much."""
+    suggestion = suggest_lr(*noisy_sweep(0.01, num_steps, seed))
+    first, second = re.findall(r"(?:Between |and )([\d.e-]+), a ", suggestion.reason)
+    low, high = sorted([float(first), float(second)])
+    assert 0.94 * low <= suggestion.lr <= 1.06 * high
 
 
 def test_confidence_sinks_with_the_noise():

@@ -12,7 +12,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from lr_widget.errors import NoSuggestionError
-from lr_widget.suggest import Suggestion, of_one_group, with_spread
+from lr_widget.suggest import Suggestion, of_ended_test, of_one_group, with_spread
 
 FOUND = Suggestion(1e-3, "auto", "Here.")
 NO_NUMBER = r"^a Suggestion is no number, here for the rate 1e-3; use float\(suggestion\)$"
@@ -133,3 +133,21 @@ def test_the_reason_of_one_group_says_that_the_others_train_too() -> None:
     """The rate stays."""
     others = "The other param groups train at their own rates meanwhile: a fall from the first rates on may be theirs."
     assert of_one_group(FOUND) == Suggestion(1e-3, "auto", f"Here. {others}")
+
+
+@pytest.mark.parametrize(
+    ("stop_reason", "steps", "start"),
+    [
+        ("interrupted", 43, "The test was interrupted after 43 steps. "),
+        ("stopped", 1, "The test was stopped after 1 step. "),
+        ("exhausted", 1056, "The data ended after 1,056 steps; a DataLoader or a list would begin anew. "),
+        ("completed", 100, ""),
+        ("diverged", 60, ""),
+    ],
+)
+def test_the_reason_for_no_rate_begins_with_what_ended_the_test(stop_reason: str, steps: int, start: str):
+    """More steps do not help where the user or the data ended it; a rate keeps its reason."""
+    none = Suggestion(None, "auto", "Noise hides it.")
+    assert of_ended_test(none, stop_reason, steps).reason == f"{start}Noise hides it."
+    some = Suggestion(0.1, "auto", "A clear fall.")
+    assert of_ended_test(some, stop_reason, steps) is some

@@ -101,8 +101,9 @@ def probe(
 
     Args:
         model, optimizer, loss_fn, train_data: as for `lr_widget.range_test`.
-        around: a rate, a suggestion, or the records of a range test, whose suggestion is taken. None runs a range test
-            first, which costs its steps besides `max_steps`. With `groups="each"` also a list of these, one a group.
+        around: a rate, a suggestion, or the records of a range test, whose suggestion is taken, and also the training
+            that it is for where `options` name none. None runs a range test first, which costs its steps besides
+            `max_steps`. With `groups="each"` also a list of these, one a group.
         probe_steps: the length of the first trainings in optimizer steps, at least 8. None for 75, or for a quarter of
             `max_steps` where that does not suffice for longer ones. A training (`train_steps`) of at most twice that is
             probed whole.
@@ -131,6 +132,7 @@ def probe(
     """
     refuse_unknown("probe", options, signature(probe).parameters)
     options["also_restore"] = restorable(options.get("also_restore", ()))  # an iterator serves once
+    options = {**_training_of(around), **options}
     first = 0 if groups == "each" else groups
     plan = make_probe_plan(model, optimizer, loss_fn, train_data, groups=first, **options)
     plans = plan.of_each_group() if groups == "each" else [plan]
@@ -211,6 +213,13 @@ def _starts(around: Any, number: int, groups: int | str) -> list[_Start | None]:
         )
     of = range(number) if groups == "each" else [None if groups == "together" else int(groups)]
     return [None if start is None else _start(start, group) for start, group in zip(starts, of, strict=True)]
+
+
+def _training_of(around: Any) -> Keywords:
+    """Return the training that records of a range test are for, as keywords; nothing where there are no records."""
+    listed = around if isinstance(around, (list, tuple)) else [around]
+    records = [each for each in listed if isinstance(each, LRRecords)]
+    return {"train_steps": records[0].train_steps, "train_schedule": records[0].train_schedule} if records else {}
 
 
 def _start(around: Around, group: int | None) -> _Start:

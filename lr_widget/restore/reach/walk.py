@@ -230,7 +230,8 @@ class Reach:
 
     def _visit_object(self, name: str, thing: Any, how: _How) -> None:
         kind = type(thing)
-        is_source = id(thing) in self._roots or issubclass(kind, DATA_HOLDERS)
+        is_data_module = hasattr(kind, "train_dataloader")  # of Lightning, which is not imported for that
+        is_source = id(thing) in self._roots or issubclass(kind, DATA_HOLDERS) or is_data_module
         if issubclass(kind, TRAINABLE):
             how = _How.WHOLE
         elif is_source:

@@ -432,3 +432,17 @@ def test_ctrl_c_in_a_range_test_keeps_the_groups_before():
     (steep,) = probe(**options, groups="each", around=[0.01, None])
     assert steep.group == 0
     assert steep.runs[-1].stop_reason != "interrupted"
+
+
+def test_records_say_what_training_the_probes_are_for():
+    """As the range test was told; keywords win, and a rate says nothing."""
+    records = range_test(**bowl_options(), num_steps=30, train_steps=16, train_schedule="cosine")
+    options = {**bowl_options(), "max_steps": 64}
+
+    def told(**more: Any) -> tuple[int | None, str]:
+        horizon = probe(**options, **more).horizon
+        return horizon.steps, horizon.schedule
+
+    assert told(around=records) == (16, "cosine")
+    assert told(around=records, train_steps=8, train_schedule="linear") == (8, "linear")
+    assert told(around=1.0) == (None, "constant")

@@ -283,6 +283,34 @@ def test_the_data_of_a_dataset_is_neither_walked_nor_kept(data: Any):
     assert [value for value in found(dataset) if not isinstance(value, type) and not callable(value)] == [dataset]
 
 
+class Split:
+    """A data module in the manner of Lightning."""
+
+    def __init__(self) -> None:
+        self.samples = torch.zeros(5, 2)
+        self.seen: list[int] = []
+
+    def train_dataloader(self) -> list[torch.Tensor]:
+        return [self.samples]
+
+
+class StepOn:
+    """A training step that holds its data module."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+
+    def __call__(self, model: Any, batch: Any) -> Any:
+        return model(batch)
+
+
+def test_the_data_of_a_data_module_is_not_kept_but_its_notes_are():
+    """Its matrices are samples, however small, also below a step of which everything else is kept."""
+    data = Split()
+    kept = {id(value) for _, value in Reach(functions=[StepOn(data)]).things}
+    assert [id(value) in kept for value in (data, data.seen, data.samples)] == [True, True, False]
+
+
 def test_batches_in_a_list_are_not_kept_even_where_a_function_names_them():
     """The list that is the training data is no note of the function."""
     batches = [(torch.ones(2, 6), torch.zeros(2))]
