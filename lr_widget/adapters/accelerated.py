@@ -49,7 +49,7 @@ def accelerate(
     framework("accelerate", "accelerate")
     _refuse_steps_elsewhere(accelerator)
     models, optimizers = _listed(model), [unprepared(each) for each in _listed(optimizer)]
-    is_prepared = all(any(each is known for known in accelerator._models) for each in models)  # noqa: SLF001  # there is no public list
+    is_prepared = all(_is_prepared(each, accelerator) for each in models)
     if not is_prepared:
         _refuse_unprepared(accelerator, models)
     if accelerator.num_processes > 1 and not type(loader).__module__.startswith("accelerate."):
@@ -128,6 +128,14 @@ def _refuse_steps_elsewhere(accelerator: Any) -> None:
             f"this Accelerator hands its steps to {kind}, which a range test cannot undo; make one without it for the "
             "test, on a model that fits one device"
         )
+
+
+def _is_prepared(model: Any, accelerator: Any) -> bool:
+    """Return True for a model that `prepare()` has returned; it lists models, wrapped or before it wraps them."""
+    inner = getattr(model, "module", model)
+    if accelerator.num_processes > 1 and inner is model and not hasattr(model, "unshard"):  # of fully_shard
+        return False
+    return any(known is model or known is inner for known in accelerator._models)  # noqa: SLF001  # there is no public list
 
 
 def _refuse_unprepared(accelerator: Any, models: list[nn.Module]) -> None:

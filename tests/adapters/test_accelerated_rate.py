@@ -129,12 +129,18 @@ def test_a_model_on_another_device_must_be_prepared() -> None:
 
 
 def test_in_several_processes_all_must_be_prepared() -> None:
-    """A model that does not share its gradients, and a loader with the same batches everywhere, are refused."""
+    """A model that does not share its gradients, and a loader with the same batches everywhere, are refused.
+
+    Also the inner model of one that is prepared: accelerate lists that one.
+    """
     model, optimizer, loader = parts()
-    with pytest.raises(ValueError, match=r"does not share its gradients yet; give what accelerator.prepare"):
-        adapters.accelerate(stand_in(num_processes=2), model, optimizer, loss_fn, loader)
+    for models in ([], [model]):
+        with pytest.raises(ValueError, match=r"does not share its gradients yet; give what accelerator.prepare"):
+            adapters.accelerate(stand_in(num_processes=2, _models=models), model, optimizer, loss_fn, loader)
+    wrapped = torch.nn.Module()
+    wrapped.module = model
     with pytest.raises(ValueError, match=r"the same batches; give what accelerator.prepare"):
-        adapters.accelerate(stand_in(num_processes=2, _models=[model]), model, optimizer, loss_fn, loader)
+        adapters.accelerate(stand_in(num_processes=2, _models=[model]), wrapped, optimizer, loss_fn, loader)
 
 
 # --- the loop of the first tutorial --------------------------------------------------------------------------------------
