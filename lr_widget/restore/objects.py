@@ -46,6 +46,12 @@ def is_plain(thing: Any) -> bool:
     return not any(issubclass(type(part), Iterator) for part in attributes(thing).values())
 
 
+def holds_data(kind: type) -> bool:
+    """Return True for a class that leads to the data, also for one in the manner of Lightning's data modules."""
+    is_data_module = hasattr(kind, "train_dataloader") and hasattr(kind, "prepare_data")  # a Trainer lacks the second
+    return issubclass(kind, DATA_HOLDERS) or is_data_module
+
+
 def has_attributes(thing: Any) -> bool:
     """Return True if `thing` has a `__dict__` or slots."""
     return _dict_of(thing) is not None or bool(_slots(type(thing)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import re
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,8 +25,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture(autouse=True)
 def _nothing_left() -> Iterator[None]:
-    """Let fastai's folder of an interrupted test go here, not at the end of all tests with a warning."""
+    """Let fastai's folder of an interrupted test go here, and undo Lightning's deafness to every Ctrl-C after one."""
+    heard = signal.getsignal(signal.SIGINT)
     yield
+    signal.signal(signal.SIGINT, heard)
     gc.collect()
 
 

@@ -16,7 +16,7 @@ from torch.quasirandom import SobolEngine
 from torch.utils.data import Dataset, Sampler
 
 from ..containers import ATOMS, CONTAINERS, first, is_empty, is_order, length, members, values_in
-from ..objects import DATA_HOLDERS, PLAIN_STANDARD, TRAINABLE, attributes, is_machinery, is_plain
+from ..objects import DATA_HOLDERS, PLAIN_STANDARD, TRAINABLE, attributes, holds_data, is_machinery, is_plain
 from ..rng import GENERATORS, is_global
 from ..tensors import HOOK_LISTS, is_leaf
 from .functions import class_references, hooks_of_all, is_library, is_own, module_of, parts, references
@@ -230,8 +230,7 @@ class Reach:
 
     def _visit_object(self, name: str, thing: Any, how: _How) -> None:
         kind = type(thing)
-        is_data_module = hasattr(kind, "train_dataloader")  # of Lightning, which is not imported for that
-        is_source = id(thing) in self._roots or issubclass(kind, DATA_HOLDERS) or is_data_module
+        is_source = id(thing) in self._roots or holds_data(kind)
         if issubclass(kind, TRAINABLE):
             how = _How.WHOLE
         elif is_source:
