@@ -39,6 +39,8 @@ class Origin:
 
     def apply(self, lr: float | Suggestion) -> list[str]:
         """Put a rate where the framework keeps its own; see `Adapted.apply`."""
+        if hasattr(lr, "suggest"):
+            raise TypeError("apply takes a rate or a suggestion, got records; give records.suggest()")
         return self.put(check_rate("lr", float(lr) if hasattr(lr, "reason") else lr))
 
     def apply_to_places(self, lr: float) -> list[str]:

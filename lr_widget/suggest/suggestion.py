@@ -56,6 +56,16 @@ class Suggestion:
             raise NoSuggestionError(self.reason)
         return self.lr
 
+    def __str__(self) -> str:
+        if self.lr is None:
+            return f"no rate: {self.reason}"
+        spread = "" if self.low is None or self.high is None else f" ({rate_text(self.low)} … {rate_text(self.high)})"
+        confidence = "" if self.confidence is None else f", {self.confidence} confidence"
+        return f"{rate_text(self.lr)}{spread}{confidence}: {self.reason}"
+
+    def __format__(self, spec: str) -> str:
+        return format(float(self), spec) if spec else str(self)  # `f"{suggestion:.1e}"` is the rate
+
     def _is_no_number(self, *_: object) -> NoReturn:
         """Refuse to be a number: as one, it would get into param groups, and from there into checkpoints."""
         raise TypeError(f"a Suggestion is no number, here for the rate {rate_text(float(self))}; use float(suggestion)")

@@ -84,6 +84,17 @@ def test_a_trainer_alone_is_told(function: Callable[..., Any], arguments: tuple[
         function(model=arguments[0])
 
 
+@pytest.mark.parametrize("function", [range_test, probe, iter_range_test, LRFinderWidget])
+def test_keywords_without_their_stars_are_told(function: Callable[..., Any]) -> None:
+    """A quick reader forgets the stars before the setup."""
+    setup = {"model": None, "optimizer": None, "loss_fn": None, "train_data": None, "num_steps": 3}
+    name = function.__name__
+    with pytest.raises(
+        TypeError, match=rf"^{name} takes the keywords of an adapter one by one; write {name}\(\*\*setup\)$"
+    ):
+        function(setup)
+
+
 def test_what_is_missing_otherwise_is_told_by_python() -> None:
     """As for any function."""
     with pytest.raises(TypeError, match="missing 2 required positional arguments: 'loss_fn' and 'train_data'"):

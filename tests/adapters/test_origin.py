@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from lr_widget import range_test
+from lr_widget import LRRecords, range_test
 from lr_widget.adapters import Origin, origin_of, unmarked
 from lr_widget.adapters.origin import mark_of
 from lr_widget.restore import Snapshot
@@ -32,6 +32,13 @@ def test_the_latest_mark_leads_to_the_origin() -> None:
     assert origin_of(also) is second
     assert origin_of(also[:1]) is None
     assert unmarked(also) == also[:1]
+
+
+def test_records_are_no_rate() -> None:
+    """A rule has to be chosen, and `suggest` names the usual one."""
+    records = LRRecords([1e-3, 1e-2], [1.0, 0.5])
+    with pytest.raises(TypeError, match=r"^apply takes a rate or a suggestion, got records; give records.suggest\(\)$"):
+        origin().apply(records)  # type: ignore[arg-type]  # as users do
 
 
 def test_the_origin_goes_with_its_mark() -> None:

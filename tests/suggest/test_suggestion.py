@@ -151,3 +151,18 @@ def test_the_reason_for_no_rate_begins_with_what_ended_the_test(stop_reason: str
     assert of_ended_test(none, stop_reason, steps).reason == f"{start}Noise hides it."
     some = Suggestion(0.1, "auto", "A clear fall.")
     assert of_ended_test(some, stop_reason, steps) is some
+
+
+def test_a_printed_suggestion_has_what_a_person_asks_for_in_one_line():
+    """The rate, its range and its confidence as far as the rule knows them, and the reason."""
+    whole = Suggestion(0.04983, "auto", "A clear fall.", 0.0131, 0.197, "medium")
+    assert str(whole) == f"{whole}" == "0.05 (0.013 … 0.2), medium confidence: A clear fall."
+    assert str(Suggestion(1e-5, "steepest", "Steep.")) == "1e-5: Steep."
+    assert str(Suggestion(None, "auto", "Noise.")) == "no rate: Noise."
+
+
+def test_a_format_is_that_of_the_rate():
+    """As for a float; without a rate it is an error like any other use as a number."""
+    assert f"{Suggestion(0.04983, 'auto', 'A fall.'):.1e}" == "5.0e-02"
+    with pytest.raises(NoSuggestionError, match=r"^Noise\.$"):
+        f"{Suggestion(None, 'auto', 'Noise.'):.1e}"

@@ -33,14 +33,15 @@ def transformers(trainer: Any, **keywords: Any) -> Adapted:
     collator, sampler, precision, gradient accumulation, clipping, NEFTune and activation checkpointing, and in several
     processes with its share of the data. The training that the rate is for is the one that its arguments plan: its
     number of steps, and of our schedules the one that is most like its own. Nothing is logged, saved, counted or called
-    back. Where the batches of an epoch do not fill all steps, the rest is left out. The model is not compiled for the
-    test; `torch_compile` changes the speed of steps and not their losses.
+    back, and `compute_metrics` plays no part. The loss on record is the one that the trainer logs, which with gradient
+    accumulation may be on another scale than that of `evaluate()`. Where the batches of an epoch do not fill all steps,
+    the rest is left out. The model is not compiled for the test.
 
     Args:
         trainer: the trainer; subclasses with a `compute_loss`, `training_step`, `create_optimizer` or
             `get_train_dataloader` of their own are heard.
-        **keywords: those of `lr_widget.range_test`, in place of what the trainer says. A dataset as `val_data`, such as
-            `trainer.eval_dataset`, is batched and its loss computed as in `evaluate()`.
+        **keywords: those of `lr_widget.range_test`, in place of what the trainer says; `end_lr` is 0.1 without them. A
+            dataset as `val_data`, such as `trainer.eval_dataset`, is batched and its loss computed as in `evaluate()`.
 
     Returns:
         The keywords; their `apply` sets `trainer.args.learning_rate`, and the optimizer where there is one already.
