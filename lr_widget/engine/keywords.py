@@ -169,7 +169,7 @@ def _hint(name: str, known: Sequence[str]) -> str | None:
 
 
 def refuse_trainer_alone(caller: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> None:
-    """Raise a TypeError for a framework's objects, or an adapter's keywords in a mapping, as arguments of a range test."""
+    """Raise a TypeError for a framework's objects, or an adapter's keywords in a mapping, in place of arguments."""
     if arguments and isinstance(arguments[0], Mapping) and arguments[0].keys() >= {*_REQUIRED}:
         raise TypeError(f"{caller} takes the keywords of an adapter one by one; write {caller}(**setup)")
     given = {*_REQUIRED[: len(arguments)], *keywords}
