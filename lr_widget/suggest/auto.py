@@ -88,12 +88,13 @@ def _no_answer(curve: Curve, shapes: Shapes, safe: float) -> tuple[str, tuple[st
 def _where(shapes: Shapes, bottom: float, readings: Iterable[float]) -> str:
     """Name the rates that the suggestion lies between, or the end of the fall where there is no jump."""
     if _never_jumps(shapes):
-        return f"Where the loss stops falling, {rate_text(10**bottom)}"
-    before_bottom, safe = (rate_text(10**reading) for reading in readings)
-    return (
-        f"Between {before_bottom}, a step before the loss stops falling, and {safe}, a tenth of the last rate before "
-        "it jumps up"
-    )
+        return f"Where the loss levels out, {rate_text(10**bottom)}"
+    named = zip(readings, ("where {} levels out", "a tenth of the last rate before {} jumps up"), strict=True)
+    (low, at_low), (high, at_high) = sorted(named)
+    low_text, high_text = rate_text(10**low), rate_text(10**high)
+    if low_text == high_text:
+        return f"At {low_text}, where the loss levels out, a tenth of the last rate before it jumps up"
+    return f"Between {low_text}, {at_low.format('the loss')}, and {high_text}, {at_high.format('it')}"
 
 
 def _doubt(shapes: Shapes) -> tuple[str, tuple[str, ...]]:
@@ -103,7 +104,7 @@ def _doubt(shapes: Shapes) -> tuple[str, tuple[str, ...]]:
     if _starts_falling(shapes):
         return " (it falls from the first rates on: a lower start would show more)", ("start_lr",)
     if _never_jumps(shapes):
-        return " (it does not jump up to the end: a higher end would show more)", ("end_lr",)
+        return " (it does not jump up to the end: higher rates would show more)", ("end_lr",)
     return "", ()
 
 

@@ -99,15 +99,18 @@ def with_spread(suggestion: Suggestion, of_sweeps: Sequence[Suggestion]) -> Sugg
     return replace(suggestion, low=min(rates), high=max(rates), confidence=confidence, reason=reason)
 
 
+# What ended a test before its last step, and what to do about it.
 _ENDED = {
-    "interrupted": "The test was interrupted after {}",
-    "stopped": "The test was stopped after {}",
-    "exhausted": "The data ended after {}; a DataLoader or a list would begin anew",
+    "interrupted": ("The test was interrupted after {}", "let it run to its end"),
+    "stopped": ("The test was stopped after {}", "let it run to its end"),
+    "exhausted": ("The data ended after {}", "a DataLoader or a list would begin anew"),
 }
 
 
 def of_ended_test(suggestion: Suggestion, stop_reason: str, steps: int) -> Suggestion:
     """Begin the reason for no rate with what ended the test before its last step.
+
+    Where nothing but higher rates is missing, the end of the test is the whole reason: they were to come.
 
     Args:
         suggestion: of the whole test; one with a rate is returned as it is.
@@ -116,8 +119,12 @@ def of_ended_test(suggestion: Suggestion, stop_reason: str, steps: int) -> Sugge
     """
     if suggestion.lr is not None or stop_reason not in _ENDED:
         return suggestion
-    ended = _ENDED[stop_reason].format("1 step" if steps == 1 else f"{steps:,} steps")
-    return replace(suggestion, reason=f"{ended}. {suggestion.reason}")
+    cause, remedy = _ENDED[stop_reason]
+    ended = cause.format("1 step" if steps == 1 else f"{steps:,} steps")
+    if suggestion.remedies == ("end_lr",):
+        return replace(suggestion, reason=f"{ended}, while the loss still fell; {remedy}.", remedies=())
+    is_final = stop_reason == "exhausted"  # running it again would end there, too
+    return replace(suggestion, reason=f"{ended}{f'; {remedy}' if is_final else ''}. {suggestion.reason}")
 
 
 def of_one_group(suggestion: Suggestion) -> Suggestion:

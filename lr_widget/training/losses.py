@@ -29,7 +29,15 @@ def loss_of_batch(model: Any, loss_fn: Callable[..., Any] | None, train_step: St
             raise TypeError("give loss_fn or train_step, not both; train_step(model, batch) computes the whole loss")
         return lambda batch: train_step(model, batch)
     if not isinstance(model, nn.Module):
-        raise TypeError("several models need a train_step=callable(model, batch) -> loss; loss_fn serves one model")
+        raise TypeError(
+            "several models need a train_step=callable(model, batch) -> loss, as loss_fn serves one model; layers of "
+            "one model go into torch.nn.Sequential(*layers)"
+        )
+    if getattr(model.forward, "__name__", "") == "_forward_unimplemented":  # of torch's containers, as of ModuleList
+        raise TypeError(
+            f"the model must be called with the inputs, but {type(model).__name__} has no forward(); put its parts "
+            "into a module that has one, or give train_step=callable(model, batch) -> loss"
+        )
     return _supervised_step(model, loss_fn)
 
 
@@ -60,7 +68,9 @@ def _check_function(name: str, function: Any) -> None:
             f"make one of it: {function.__name__}()"
         )
     if function is not None and not callable(function):
-        raise TypeError(f"{name} must be callable, got {describe(function)}")
+        is_data = hasattr(function, "__iter__") and not isinstance(function, str)
+        hint = "; the data come after it, as train_data" if is_data and name == "loss_fn" else ""
+        raise TypeError(f"{name} must be callable, got {describe(function)}{hint}")
 
 
 def _supervised_step(model: nn.Module, loss_fn: Callable[..., Any] | None) -> LossOfBatch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from . import words
@@ -73,14 +74,22 @@ class Job(Protocol):
         """Leave the chart as it stays until the next run; `evidence` is the latest that is kept."""
 
 
+Remark = Callable[[], str]  # what else is to say at the end, or nothing
+
+
 class RangeTestJob:
-    """A range test: its curve grows, its records become the suggestion."""
+    """A range test: its curve grows, its records become the suggestion.
+
+    Args:
+        test: the test.
+        remark: called at its end.
+    """
 
     waiting = words.WHILE_RUNNING
     hides_suggestion = True
 
-    def __init__(self, test: RangeTest) -> None:
-        self.test = test
+    def __init__(self, test: RangeTest, remark: Remark) -> None:
+        self.test, self._remark = test, remark
         self.facts: Mapping[str, str] = facts_of(test)
 
     @property
@@ -126,20 +135,26 @@ class RangeTestJob:
             records = test.records(reason)
             chart.end(records)
             has_rate = outcome.keep_records(records)
-        return words.ending(reason, last, test.plan.sweep.num_steps, done, seconds, has_rate=has_rate)
+        ended = words.ending(reason, last, test.plan.sweep.num_steps, done, seconds, has_rate=has_rate)
+        return _remarked(ended, self._remark())
 
     def settle(self, chart: LiveChart, evidence: Evidence | None) -> None:
         """Leave the curve as it is."""
 
 
 class ProbeJob:
-    """Probes: a dot a training, and their evidence becomes the suggestion."""
+    """Probes: a dot a training, and their evidence becomes the suggestion.
+
+    Args:
+        probing: the probes.
+        remark: called at their end.
+    """
 
     hides_suggestion = False
     facts: Mapping[str, str] = {}  # the curve is another run's
 
-    def __init__(self, probing: Probing) -> None:
-        self.probing = probing
+    def __init__(self, probing: Probing, remark: Remark) -> None:
+        self.probing, self._remark = probing, remark
 
     @property
     def waiting(self) -> str:
@@ -179,9 +194,13 @@ class ProbeJob:
         """Keep the evidence and say how the probes ended."""
         evidence = self.probing.evidence()
         outcome.keep_evidence(evidence, self.num_steps)
-        return words.end_of_probes(reason, evidence, seconds)
+        return _remarked(words.end_of_probes(reason, evidence, seconds), self._remark())
 
     def settle(self, chart: LiveChart, evidence: Evidence | None) -> None:
         """Draw the evidence that is kept: the earlier dots, where these probes ended without a result."""
         if evidence is not None:
             chart.probe(evidence)
+
+
+def _remarked(ended: tuple[words.EndKind, str], remark: str) -> tuple[words.EndKind, str]:
+    return ("warning", f"{ended[1]} {remark}") if remark else ended

@@ -203,6 +203,7 @@ class Screen:
             run = owner.runner.current
             if run is None:
                 self.chart.cover(owner.sweep)
+            self.talk.follow(self.results.selection.text)
             owner.answer = dict(self.answers.make(run, self.rates))
             self._show_view()
 

@@ -12,7 +12,7 @@ from ..horizon import TRAIN_SCHEDULES, Horizon
 from ..schedule import MIN_STEPS, check_bounds
 from ..suggest import RULES
 from .choice import DEFAULT_RULE, PROBE_RULE
-from .inputs import LEAST_PROBE_BUDGET
+from .inputs import GIVEN_ONCE, LEAST_PROBE_BUDGET
 
 if TYPE_CHECKING:
     _Trait = traitlets.TraitType[Any, Any]
@@ -138,6 +138,15 @@ class Settings(traitlets.HasTraits):
     variable = VariableName("lr").tag(sync=True)
     rule = traitlets.Enum([*RULES, PROBE_RULE], default_value=DEFAULT_RULE).tag(sync=True)
     selected_lr = Rate(default_value=None, allow_none=True).tag(sync=True)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse what is given when a widget is made: an attribute of that name would change no run."""
+        if name in GIVEN_ONCE:
+            raise AttributeError(
+                f"{name} is given when a widget is made; to test another one, make the widget anew, as its cell does "
+                "when it is run again"
+            )
+        super().__setattr__(name, value)
 
     @property
     def horizon(self) -> Horizon:

@@ -208,7 +208,7 @@ class LRFinderWidget(Comparing, Trainers, Settings, Shown, OneWriter, anywidget.
             lr = self.screen.results.selection.need_as_shown("copy")
         put(self.variable, lr, overwrite=overwrite)
         self.screen.talk.drop_question()
-        self.screen.talk.say("good", words.copied(self.variable, lr))
+        self.screen.talk.tell(lr, words.copied(self.variable, lr), words.copied(self.variable, lr, "still"))
         return lr
 
     def apply(self) -> float:
@@ -226,7 +226,7 @@ class LRFinderWidget(Comparing, Trainers, Settings, Shown, OneWriter, anywidget.
             if self.runner.current is not None:
                 raise RuntimeError("a range test is running and would put the old rates back; stop it first")
             said = self._arguments.apply(lr, self.screen.rates)
-        self.screen.talk.say("good", said)
+        self.screen.talk.tell(lr, said)
         return lr
 
     def close(self) -> None:

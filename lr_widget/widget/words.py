@@ -168,9 +168,9 @@ def end_of_probes(stop_reason: str, evidence: Evidence, seconds: float) -> tuple
     return "good" if has_rate else "warning", said
 
 
-def copied(variable: str, lr: float) -> str:
-    """Say that the notebook's variable has the rate."""
-    return f"The notebook's variable {variable} is now {pick(lr)}."
+def copied(variable: str, lr: float, since: Literal["now", "still"] = "now") -> str:
+    """Say that the notebook's variable has the rate, or has it still when another one is selected."""
+    return f"The notebook's variable {variable} is {since} {pick(lr)}."
 
 
 OVERWRITE = "Overwrite it"  # the label of the button
@@ -203,18 +203,17 @@ def before_run(sweep: Sweep, repeats: int, horizon: Horizon) -> str:
 
 
 def probe_plan(
-    lr: float | None, max_steps: int, rounds: Sequence[Round], larger: int, longest: Round, horizon: Horizon
+    around: str, max_steps: int, rounds: Sequence[Round], larger: int, longest: Round, horizon: Horizon
 ) -> str:
     """Announce probes: their budget, their lengths and schedules, and the use of more steps.
 
     Args:
-        lr: the rate that they would start from, or None before there is one.
+        around: the rate that they would start from.
         max_steps: what they may cost together.
         rounds: the trainings that they would be.
         larger, longest: another budget, and the longest trainings that it would pay for.
         horizon: the training that the rate is for.
     """
-    around = "a picked or suggested rate" if lr is None else rate(lr)
     plan = f"Up to {max_steps:,} steps around {around}: trainings of {', then of '.join(map(_length, rounds))}."
     if horizon.steps is not None and rounds[-1].num_steps >= horizon.steps:
         return f"{plan} Yours is no longer than that."

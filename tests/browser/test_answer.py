@@ -136,7 +136,7 @@ def test_a_wrong_field_is_marked_until_it_is_right(open_notebook: Open) -> None:
     notebook.enter("num_steps", "1.5")
     notebook.widget.locator('[data-ref="num_steps"][aria-invalid="true"]').wait_for()
     described = field.get_attribute("aria-describedby")
-    assert "num_steps must be a whole number" in notebook.page.locator(f"[id='{described}']").inner_text()
+    assert '"steps" must be a whole number' in notebook.page.locator(f"[id='{described}']").inner_text()
     notebook.enter("num_steps", "50")
     notebook.wait_for("() => document.querySelector('.lrw [data-ref=num_steps]').ariaInvalid !== 'true'")
     assert "must be" not in notebook.ref("note").inner_text()

@@ -165,7 +165,7 @@ def test_the_loss_axis_takes_limits_and_a_logarithmic_scale(open_notebook: Open)
     notebook.run()
     assert axis(notebook, "y") == (0.1, 5)
     notebook.enter("loss_min", "7")
-    notebook.wait_for_note("loss_min must be below loss_max, got 7 and 5")
+    notebook.wait_for_note('"from" must be below "to", got 7 and 5')
     assert notebook.ref("loss_min").get_attribute("aria-invalid") == "true"
     assert notebook.ask("widget.loss_min") == "0.1"
     notebook.enter("loss_min", "")

@@ -68,7 +68,7 @@ def test_steps_and_schedule_move_the_suggestion_and_its_range(open_notebook: Ope
     assert notebook.ask("widget.train_schedule") == "one_cycle"
 
     enter(notebook, "train_steps", "0")
-    notebook.wait_for_note("train_steps must be at least 1, got 0; 1000 is usual. It stays 5,000.")
+    notebook.wait_for_note('"your training" must be at least 1, got 0; 1000 is usual. It stays 5,000.')
     notebook.wait_for("() => document.querySelector('.lrw [data-ref=train_steps]').value === '5,000'")
     notebook.ref("train_schedule").select_option("constant")
     enter(notebook, "train_steps", "")

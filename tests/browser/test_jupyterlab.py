@@ -155,7 +155,7 @@ def test_typed_values_and_sliders_reach_python_and_wrong_ones_do_not(open_notebo
         notebook.wait_for("() => document.querySelector('.lrw [data-ref=start_lr]').value === '3e-4'")
         enter("start_lr", "3e-4")
         enter("num_steps", "1.5")
-        notebook.wait_for_note("num_steps must be a whole number, got '1.5'; type one like 100")
+        notebook.wait_for_note("\"steps\" must be a whole number, got '1.5'; type one like 100")
     enter("variable", "for")
     notebook.wait_for_note("cannot be the Python keyword 'for'")
     assert notebook.ask("f'{widget.start_lr} {widget.num_steps} {widget.variable}'") == "0.0003 42 rate"

@@ -91,7 +91,7 @@ def test_without_a_jump_the_rate_is_where_the_fall_ends_wherever_the_sweep_ends(
         lrs = np.logspace(-6, end, 141)
         suggestion = suggest_lr(lrs, 1 / (1 + (lrs / 3.16e-3) ** 2))
         rates.append(suggestion.lr)
-        assert suggestion.reason.startswith("Where the loss stops falling, ")
+        assert suggestion.reason.startswith("Where the loss levels out, ")
         assert "it does not jump up to the end" in suggestion.reason
         assert suggestion.confidence == "medium"
     assert rates == pytest.approx([1e-2] * 3, rel=0.25)
@@ -111,7 +111,7 @@ def test_autos_reason_names_both_readings_and_the_other_rules():
     """The user reads the reason, not only the rate."""
     reason = suggest_lr(*noisy_sweep(0.0)).reason
     assert reason.startswith("Between ")
-    assert ", a step before the loss stops falling, and " in reason
+    assert ", where the loss levels out, and " in reason
     assert ", a tenth of the last rate before it jumps up; " in reason
     assert reason.endswith(" of 9 other rules lie within a factor of 3.")
 
@@ -121,9 +121,27 @@ def test_autos_reason_names_both_readings_and_the_other_rules():
 def test_the_rate_lies_between_the_rates_that_its_reason_names(num_steps: int, seed: int):
     """To the two digits that are printed, also with few steps, whose distance counts for much."""
     suggestion = suggest_lr(*noisy_sweep(0.01, num_steps, seed))
-    first, second = re.findall(r"(?:Between |and )([\d.e-]+), a ", suggestion.reason)
-    low, high = sorted([float(first), float(second)])
+    low, high = (float(each) for each in re.findall(r"(?:Between |and )([\d.e-]+), (?:a|where) ", suggestion.reason))
     assert 0.94 * low <= suggestion.lr <= 1.06 * high
+    assert low < high
+
+
+def test_the_reason_names_the_lower_rate_first():
+    """Where the fall goes on almost to the jump, it ends above a tenth of the last rate before it."""
+    x = np.linspace(-7, 1, 300)
+    losses = 1 + 1 / (1 + np.exp(4 * (x + 1))) + 1e3 * (x > 0)
+    pattern = r"Between (\S+), a tenth of the last rate before the loss jumps up, and (\S+), where it levels out; "
+    low, high = re.match(pattern, suggest_lr(10**x, losses).reason).groups()
+    assert float(low) == pytest.approx(0.1, rel=0.1)
+    assert 0.1 < float(high) < 1
+
+
+def test_the_reason_names_one_rate_where_both_are_the_same():
+    """To two digits."""
+    x = np.linspace(-7, 1, 300)
+    falls = 1 + np.clip(-(x + 1) / 2, 0, 1) + 1e3 * (x > 0)
+    reason = suggest_lr(10**x, falls).reason
+    assert re.match(r"At \S+, where the loss levels out, a tenth of the last rate before it jumps up; ", reason), reason
 
 
 def test_confidence_sinks_with_the_noise():

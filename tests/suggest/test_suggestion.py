@@ -153,6 +153,23 @@ def test_the_reason_for_no_rate_begins_with_what_ended_the_test(stop_reason: str
     assert of_ended_test(some, stop_reason, steps) is some
 
 
+@pytest.mark.parametrize(
+    ("stop_reason", "reason"),
+    [
+        ("stopped", "The test was stopped after 43 steps, while the loss still fell; let it run to its end."),
+        ("interrupted", "The test was interrupted after 43 steps, while the loss still fell; let it run to its end."),
+        (
+            "exhausted",
+            "The data ended after 43 steps, while the loss still fell; a DataLoader or a list would begin anew.",
+        ),
+    ],
+)
+def test_a_test_that_ended_in_the_fall_needs_its_rest_and_no_higher_end(stop_reason: str, reason: str):
+    """The higher rates were to come."""
+    none = Suggestion(None, "auto", "It falls to the very end; extend the end.", remedies=("end_lr",))
+    assert of_ended_test(none, stop_reason, 43) == Suggestion(None, "auto", reason)
+
+
 def test_a_printed_suggestion_has_what_a_person_asks_for_in_one_line():
     """The rate, its range and its confidence as far as the rule knows them, and the reason."""
     whole = Suggestion(0.04983, "auto", "A clear fall.", 0.0131, 0.197, "medium")

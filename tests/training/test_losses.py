@@ -305,5 +305,41 @@ def test_one_named_loss_serves_several_optimizers() -> None:
 def test_several_models_without_a_train_step_are_refused_at_once() -> None:
     """There is no saying how two models make one loss; the error asks for a train_step."""
     models = [net(), net()]
-    with pytest.raises(TypeError, match="several models need a train_step=callable"):
+    message = r"several models need a train_step=callable.* go into torch.nn.Sequential\(\*layers\)$"
+    with pytest.raises(TypeError, match=message):
         iter_range_test(models, torch.optim.SGD(models[0].parameters(), lr=0.1), mse, batches())
+
+
+def test_a_container_of_layers_is_refused_at_once_but_for_a_train_step() -> None:
+    """It cannot be called with the inputs."""
+    layers = torch.nn.ModuleList([net()])
+    optimizer = torch.optim.SGD(layers.parameters(), lr=0.1)
+    with pytest.raises(
+        TypeError, match=r"called with the inputs, but ModuleList has no forward\(\); put its parts into"
+    ):
+        iter_range_test(layers, optimizer, mse, batches())
+    step = iter_range_test(
+        layers, optimizer, None, batches(), train_step=lambda model, batch: mse(model[0](batch[0]), batch[1])
+    )
+    assert next(step).loss == pytest.approx(mse(net()(batches()[0][0]), batches()[0][1]).item())
+
+
+def test_a_forward_of_the_instance_is_one() -> None:
+    """Some libraries set it there."""
+    model = torch.nn.Module()
+    model.layer, inner = torch.nn.Linear(2, 1), net()
+    model.inner, model.forward = inner, inner.forward
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    assert next(iter_range_test(model, optimizer, mse, batches())).step == 1
+
+
+def test_data_in_the_place_of_the_loss_are_told_theirs() -> None:
+    """The two are easily swapped; a text is no data."""
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(
+        TypeError, match=r"loss_fn must be callable, got a list of .*; the data come after it, as train_data$"
+    ):
+        iter_range_test(model, optimizer, batches(), mse)
+    with pytest.raises(TypeError, match=r"loss_fn must be callable, got 'mse' of type str$"):
+        iter_range_test(model, optimizer, "mse", batches())

@@ -590,10 +590,10 @@ def test_the_loss_axis_is_kept_across_runs(make_widget: Make) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("loss_min", "5", "loss_min must be below loss_max, got 5 and 5; change one of them. It stays 0."),
-        ("loss_max", "-1", "loss_min must be below loss_max, got 0 and -1; change one of them. It stays 5."),
-        ("loss_max", "high", "loss_max must be a number, got 'high'; type one like 5. It stays 5."),
-        ("loss_max", "inf", "loss_max must be finite, got inf; give a number like 2.5. It stays 5."),
+        ("loss_min", "5", '"from" must be below "to", got 5 and 5; change one of them. It stays 0.'),
+        ("loss_max", "-1", '"from" must be below "to", got 0 and -1; change one of them. It stays 5.'),
+        ("loss_max", "high", "\"to\" must be a number, got 'high'; type one like 5. It stays 5."),
+        ("loss_max", "inf", '"to" must be finite, got inf; give a number like 2.5. It stays 5.'),
         ("loss_scale", "cubic", "It stays 'linear'."),
         ("suggest_from", "accuracy", "It stays 'loss'."),
     ],

@@ -107,11 +107,23 @@ def test_the_length_is_typed_in_any_way_and_may_be_left_out(finished: LRFinderWi
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("train_steps", "0", "train_steps must be at least 1, got 0; 1000 is usual. It stays 5,000."),
-        ("train_steps", "-5,000", "train_steps must be at least 1, got -5000; 1000 is usual. It stays 5,000."),
-        ("train_steps", "many", "train_steps must be a whole number, got 'many'; type one like 5,000. It stays 5,000."),
-        ("train_steps", True, "train_steps must be an integer, got True of type bool; 1000 is usual. It stays 5,000."),
-        ("train_steps", [1], "train_steps must be an integer, got a list of length 1; 1000 is usual. It stays 5,000."),
+        ("train_steps", "0", '"your training" must be at least 1, got 0; 1000 is usual. It stays 5,000.'),
+        ("train_steps", "-5,000", '"your training" must be at least 1, got -5000; 1000 is usual. It stays 5,000.'),
+        (
+            "train_steps",
+            "many",
+            "\"your training\" must be a whole number, got 'many'; type one like 5,000. It stays 5,000.",
+        ),
+        (
+            "train_steps",
+            True,
+            '"your training" must be an integer, got True of type bool; 1000 is usual. It stays 5,000.',
+        ),
+        (
+            "train_steps",
+            [1],
+            '"your training" must be an integer, got a list of length 1; 1000 is usual. It stays 5,000.',
+        ),
         ("train_schedule", "", "got ''; give the one that is most like yours. It stays 'cosine'."),
         ("train_schedule", "step", "got 'step'; give the one that is most like yours. It stays 'cosine'."),
         ("train_schedule", None, "got None of type NoneType; give its name. It stays 'cosine'."),

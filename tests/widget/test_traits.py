@@ -69,3 +69,17 @@ def test_a_wrong_smoothing_is_refused_as_records_refuse_a_wrong_beta(value: Any)
         widget.smoothing = value
     assert widget.smoothing == 0.9
     widget.close()
+
+
+@pytest.mark.parametrize("name", ["model", "optimizer", "loss_fn", "train_data", "val_data", "schedule"])
+def test_what_is_given_once_cannot_be_set(name: str):
+    """An attribute of that name would be taken in silence, and the next run would test what it tested before."""
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    batches = [(torch.ones(4, 2), torch.ones(4, 1))]
+    widget = LRFinderWidget(model, optimizer, nn.functional.mse_loss, batches)
+    with pytest.raises(AttributeError, match=f"^{name} is given when a widget is made; to test another one, make the"):
+        setattr(widget, name, optimizer)
+    widget.note_of_mine = "kept"
+    assert widget.note_of_mine == "kept"
+    widget.close()

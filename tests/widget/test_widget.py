@@ -150,7 +150,10 @@ def test_copying_to_the_notebook(make_widget: Make, monkeypatch: pytest.MonkeyPa
     assert note(widget) == f"The notebook's variable best is now {rate_text(widget.suggestion.lr)}."
     assert widget.apply() == put["best"]
     assert f"\nbest = {rate_text(widget.suggestion.lr)}  # float(records.suggest())" in widget.answer["code"]
+    assert note(widget) == f"The optimizer's learning rate is now {rate_text(widget.suggestion.lr)}."
+    widget.copy_to_notebook()
     widget.selected_lr = 0.00325
+    assert note(widget) == f"The notebook's variable best is still {rate_text(widget.suggestion.lr)}."
     assert widget.copy_to_notebook() == put["best"] == 0.00325
     assert note(widget) == "The notebook's variable best is now 3.25e-3."
     monkeypatch.undo()

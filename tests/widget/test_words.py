@@ -127,26 +127,26 @@ THIRD = Round(1100, "cosine", 3300)
 
 
 @pytest.mark.parametrize(
-    ("lr", "rounds", "longest", "steps", "plan"),
+    ("around", "rounds", "longest", "steps", "plan"),
     [
-        (3.2e-3, [FIRST], SECOND, 5000, "around 3.2e-3: trainings of 75 steps at a constant rate. "
+        ("3.2e-3", [FIRST], SECOND, 5000, "around 3.2e-3: trainings of 75 steps at a constant rate. "
          "With 4,800 steps, the longest would be of 300 steps with a cosine schedule."),
-        (None, [FIRST, SECOND], THIRD, None, "around a picked or suggested rate: trainings of 75 steps at a constant "
+        ("some rate", [FIRST, SECOND], THIRD, None, "around some rate: trainings of 75 steps at a constant "
          "rate, then of 300 steps with a cosine schedule. With 4,800 steps, the longest would be of 1,100 steps with a "
          "cosine schedule."),
-        (3.2e-3, [FIRST, SECOND], SECOND, 400, "around 3.2e-3: trainings of 75 steps at a constant rate, then of 300 "
+        ("3.2e-3", [FIRST, SECOND], SECOND, 400, "around 3.2e-3: trainings of 75 steps at a constant rate, then of 300 "
          "steps with a cosine schedule."),
-        (3.2e-3, [FIRST], FIRST, 75, "around 3.2e-3: trainings of 75 steps at a constant rate. Yours is no longer than "
+        ("3.2e-3", [FIRST], FIRST, 75, "around 3.2e-3: trainings of 75 steps at a constant rate. Yours is no longer than "
          "that."),
-        (3.2e-3, [Round(8, "constant", 300)], FIRST, 5, "around 3.2e-3: trainings of 8 steps at a constant rate. Yours "
+        ("3.2e-3", [Round(8, "constant", 300)], FIRST, 5, "around 3.2e-3: trainings of 8 steps at a constant rate. Yours "
          "is no longer than that."),
     ],
 )  # fmt: skip
 def test_the_plan_of_probes_has_their_budget_their_lengths_and_the_use_of_more(
-    lr: float | None, rounds: list[Round], longest: Round, steps: int | None, plan: str
+    around: str, rounds: list[Round], longest: Round, steps: int | None, plan: str
 ) -> None:
     """Before they start, also where there is no rate yet; nothing is promised that a larger budget would not bring."""
-    text = words.probe_plan(lr, 1200, rounds, 4800, longest, Horizon(steps))
+    text = words.probe_plan(around, 1200, rounds, 4800, longest, Horizon(steps))
     assert text == f"Up to 1,200 steps {plan}"
 
 

@@ -56,7 +56,7 @@ class Answers:
             "reason": run.job.waiting if run is not None else selection.reason or self._announcement(),
             "is_missing": suggested is not None and lr is None,
             "advice": [each.label for each in self._advice],
-            "plan": probe_plan(selection.to_probe, self._owner.max_probe_steps, self._owner.horizon),
+            "plan": probe_plan(selection.around, self._owner.max_probe_steps, self._owner.horizon),
             "rules": _rules(selection.suggestions),
             "selected": selection.text,
             "is_picked": selection.pick is not None,

@@ -198,7 +198,7 @@ def _set(target: Target, name: str, value: object) -> None:
     except (ValueError, traitlets.TraitError) as error:
         kept = getattr(target, name)
         stays = "" if kept is None else f" It stays {words.plain(kept)}."
-        talk.refuse(name, sentence(str(error)) + stays)
+        talk.refuse(name, sentence(messages.in_labels(str(error))) + stays)
         target.send_state(name)
     else:
         talk.accept()

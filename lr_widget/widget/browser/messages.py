@@ -61,6 +61,10 @@ _EXAMPLES |= {"loss_min": "0", "loss_max": "5"}
 _COUNTS = ("num_steps", "repeats", "max_probe_steps", "train_steps")
 _TEXTS = ("variable", "rule", "train_schedule", "loss_scale", "suggest_from")
 _MAY_BE_EMPTY = ("selected_lr", "train_steps", "loss_min", "loss_max")
+_LABELS = {"start_lr": '"start"', "end_lr": '"end"', "num_steps": '"steps"', "repeats": '"repeats"'}
+_LABELS |= {"loss_min": '"from"', "loss_max": '"to"', "train_steps": '"your training"', "selected_lr": '"your pick"'}
+_LABELS |= {"max_probe_steps": "the steps of the probes"}
+_NAMES = re.compile(rf"\b({'|'.join(_LABELS)})\b")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([,.'\u2019_\s])\d{3}(\1\d{3})*")
 
 
@@ -141,6 +145,15 @@ def read_value(name: str, value: object) -> object:
         value = number
     # JSON and typed text do not tell 100 from 100.0.
     return int(value) if name in _COUNTS and isinstance(value, float) and value.is_integer() else value
+
+
+def in_labels(text: str) -> str:
+    """Return an error message with the labels of the settings in place of their names.
+
+    >>> in_labels("start_lr must be below end_lr, got 10 and 10; swap them")
+    '"start" must be below "end", got 10 and 10; swap them'
+    """
+    return _NAMES.sub(lambda found: _LABELS[found[0]], text)
 
 
 def read_window(value: object) -> tuple[float, float, float, float] | None:

@@ -27,6 +27,9 @@ class Talk:
         self._note: Note = {"kind": "info", "text": words.READY}
         self._refusal: tuple[str, Note] | None = None
         self._question: Question | None = None
+        self._told: tuple[float, str] | None = (
+            None  # the rate that the note is on, and the note once another is selected
+        )
 
     @property
     def note(self) -> Note:
@@ -45,16 +48,27 @@ class Talk:
 
     def begin(self, text: str) -> None:
         """Say something else from now on; nothing of before stands any more, and the caller shows it."""
-        self._note, self._refusal, self._question = {"kind": "info", "text": text}, None, None
+        self.note_end("info", text)
+        self._question = None
 
     def note_end(self, kind: Kind, text: str) -> None:
         """Say how something ended; the caller shows it."""
-        self._note, self._refusal = {"kind": kind, "text": outside_text(text, _MAX_NOTE)}, None
+        self._note, self._refusal, self._told = {"kind": kind, "text": outside_text(text, _MAX_NOTE)}, None, None
 
     def say(self, kind: Kind, text: str) -> None:
         """Show a sentence in the status line."""
         self.note_end(kind, text)
         self._show()
+
+    def tell(self, lr: float, text: str, later: str = words.READY) -> None:
+        """Show a sentence on the selected rate; once another one is selected, `later` takes its place."""
+        self.say("good", text)
+        self._told = lr, later
+
+    def follow(self, selected: str) -> None:
+        """Take the selected rate as it is shown, empty without one; the caller shows what changes."""
+        if self._told is not None and (not selected or float(selected) != self._told[0]):
+            self._note, self._told = {"kind": "info", "text": self._told[1]}, None
 
     def refuse(self, name: str, text: str) -> None:
         """Say that a setting was refused, until an entry is right or there is something else to say."""

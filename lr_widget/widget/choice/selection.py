@@ -71,6 +71,14 @@ class Selection:
         return self.as_read.get(DEFAULT_RULE) if chosen is None else chosen
 
     @property
+    def around(self) -> str:
+        """The rate that probes start from, in words: where it is not the one that is shown, why."""
+        if self.to_probe is None:
+            return "a picked or suggested rate"
+        shown = self.pick is not None or words.rate(self.to_probe) == self.text
+        return words.rate(self.to_probe) + ("" if shown else ", the rate for short trainings")
+
+    @property
     def to_improve(self) -> Suggestion | None:
         """The suggestion that advice is for: the chosen rule's, or auto's where another rule finds no rate.
 

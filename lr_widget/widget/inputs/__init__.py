@@ -2,6 +2,7 @@
 
 from .arguments import (
     CLOSED,
+    GIVEN_ONCE,
     LEAST_PROBE_BUDGET,
     SETTINGS_OF_RECORDS,
     Arguments,
@@ -14,6 +15,7 @@ from .trainers import Trainers
 
 __all__ = [
     "CLOSED",
+    "GIVEN_ONCE",
     "LEAST_PROBE_BUDGET",
     "SETTINGS_OF_RECORDS",
     "Arguments",

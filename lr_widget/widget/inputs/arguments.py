@@ -26,6 +26,7 @@ from .. import words
 from ..failures import outside_text
 from ..jobs import ProbeJob, RangeTestJob
 from ..takeaway import Choice, rate_code, script, trainer_script
+from .replaced import NamedObjects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,7 @@ _TRAITS = ("start_lr", "end_lr", "num_steps", "repeats", "train_steps", "train_s
 _SHOWN = ("variable", "smoothing", "loss_scale", "loss_min", "loss_max", "suggest_from")
 SETTINGS = (*_SHOWN, "max_probe_steps")  # those that are no keywords of `range_test`
 KEYWORDS = (*DEFAULTS, "repeats")  # those that are
+GIVEN_ONCE = ("model", "optimizer", "loss_fn", "train_data", *(name for name in DEFAULTS if name not in _TRAITS))
 SETTINGS_OF_RECORDS = (*_SHOWN, "train_steps", "train_schedule")  # of a widget without a model
 
 
@@ -94,6 +96,7 @@ class Arguments:
             self.keywords["also_restore"] = restorable(self.keywords["also_restore"])
         self._origin = origin_of(self.keywords.get("also_restore", ()))
         self.receiver = "optimizer" if self._origin is None else self._origin.receiver
+        self._named = NamedObjects(positional if self._origin is None else self._origin.arguments.values())
         given = {**DEFAULTS, **keywords}
         self.sweep = Sweep(*(given[name] for name in ("start_lr", "end_lr", "num_steps", "schedule")))
         self.horizon = Horizon(given["train_steps"], given["train_schedule"])
@@ -109,7 +112,7 @@ class Arguments:
     def range_test(self, sweep: Sweep, repeats: int, horizon: Horizon) -> RangeTestJob:
         """Check everything and return a range test; nothing is changed before its first step."""
         plan = make_plan(*self.positional, **self._keywords(horizon))
-        return RangeTestJob(RangeTest(replace(plan, sweep=sweep), repeats))
+        return RangeTestJob(RangeTest(replace(plan, sweep=sweep), repeats), self._named.remark)
 
     def probes(self, lr: float, max_steps: int, records: LRRecords | None, horizon: Horizon) -> ProbeJob:
         """Check everything and return probes around a rate; nothing is changed before their first step.
@@ -121,7 +124,7 @@ class Arguments:
             horizon: the training that the rate is for.
         """
         plan = make_probe_plan(*self.positional, **self._keywords(horizon))
-        return ProbeJob(Probing(plan, lr, max_steps=max_steps, records=records))
+        return ProbeJob(Probing(plan, lr, max_steps=max_steps, records=records), self._named.remark)
 
     def apply(self, lr: float, rates: RateSetter | None) -> str:
         """Put a rate where the training takes it from, and return a sentence that names the place.
@@ -223,11 +226,11 @@ class NoArguments:
         return f"{variable} = {rate_code(choice.lr)}{source}\n"
 
 
-def probe_plan(lr: float | None, max_steps: int, horizon: Horizon) -> str:
-    """Announce the probes of the *Probe* button; `lr` is the rate that they would start from, or None."""
+def probe_plan(around: str, max_steps: int, horizon: Horizon) -> str:
+    """Announce the probes of the *Probe* button; `around` is the rate that they would start from, in words."""
     larger = _A_LARGER_BUDGET * max_steps
     rounds, more = (planned_rounds(budget, None, horizon) for budget in (max_steps, larger))
-    return words.probe_plan(lr, max_steps, rounds, larger, more[-1], horizon)
+    return words.probe_plan(around, max_steps, rounds, larger, more[-1], horizon)
 
 
 def sweep_of(records: LRRecords) -> Sweep | None:

@@ -35,7 +35,7 @@ class Names:
         self.missing: list[str] = []
         self._by_id: dict[int, list[str]] = {}
         for name, value in list(namespace.items()):  # at once: a cell may be running
-            if _is_of_the_user(name):
+            if is_of_the_user(name):
                 self._by_id.setdefault(id(value), []).append(name)
 
     def of(self, value: object, fallback: str) -> str:
@@ -100,7 +100,8 @@ def quoted(text: str) -> str:
     return written if '"' in written else f'"{written[1:-1]}"'
 
 
-def _is_of_the_user(name: object) -> bool:
+def is_of_the_user(name: object) -> bool:
+    """Return True for the name of a variable that a cell has made, and not IPython."""
     is_name = isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
     return is_name and not str(name).startswith("_") and name not in _OF_IPYTHON
 

@@ -118,10 +118,10 @@ def test_a_wrong_value_from_the_browser_is_ignored_with_a_message(make_widget: M
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("repeats", 0, "Repeats must be at least 1, got 0; 1 is usual"),
-        ("repeats", "two", "Repeats must be a whole number, got 'two'; type one like 1"),
-        ("max_probe_steps", 31, "max_probe_steps must be at least 32, got 31; 300 is usual"),
-        ("max_probe_steps", "", "max_probe_steps must be a whole number, got ''; type one like 300"),
+        ("repeats", 0, '"repeats" must be at least 1, got 0; 1 is usual'),
+        ("repeats", "two", "\"repeats\" must be a whole number, got 'two'; type one like 1"),
+        ("max_probe_steps", 31, "The steps of the probes must be at least 32, got 31; 300 is usual"),
+        ("max_probe_steps", "", "The steps of the probes must be a whole number, got ''; type one like 300"),
     ],
 )
 def test_wrong_numbers_are_ignored_with_a_message(make_widget: Make, name: str, value: Any, message: str) -> None:

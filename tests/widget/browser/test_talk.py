@@ -43,6 +43,32 @@ def test_a_right_value_takes_a_refusal_away(talk: Talk, shown: list[str]) -> Non
     assert shown == ["Copied.", "Too few.", "Copied."]
 
 
+def test_a_sentence_on_a_rate_changes_once_another_one_is_selected(talk: Talk) -> None:
+    """It stays for the same rate in any digits, and a refusal still stands before what takes its place."""
+    talk.tell(0.005, "lr is now 5e-3.", "lr is still 5e-3.")
+    talk.follow("5e-3")
+    assert talk.note == {"kind": "good", "text": "lr is now 5e-3."}
+    talk.refuse("num_steps", "Too few.")
+    talk.follow("3.2e-3")
+    assert talk.note["text"] == "Too few."
+    talk.accept()
+    assert talk.note == {"kind": "info", "text": "lr is still 5e-3."}
+    talk.follow("5e-3")
+    assert talk.note["text"] == "lr is still 5e-3."
+
+
+@pytest.mark.parametrize("selected", ["3.2e-3", ""])
+def test_other_sentences_do_not_follow_the_rate(talk: Talk, selected: str) -> None:
+    """Also not one that has followed one on a rate; without a later sentence, the line is as at the beginning."""
+    talk.tell(0.005, "Applied.")
+    talk.say("good", "Done.")
+    talk.follow(selected)
+    assert talk.note == {"kind": "good", "text": "Done."}
+    talk.tell(0.005, "Applied.")
+    talk.follow(selected)
+    assert talk.note == {"kind": "info", "text": "Ready."}
+
+
 @pytest.mark.parametrize("method", ["say", "note_end", "begin"])
 def test_another_sentence_takes_a_refusal_away(talk: Talk, method: str) -> None:
     """The field is not marked as wrong for ever."""

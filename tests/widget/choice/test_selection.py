@@ -9,6 +9,7 @@ import pytest
 
 from lr_widget import Evidence, LRRecords, NotebookError, ProbeRun, Suggestion
 from lr_widget.horizon import Horizon
+from lr_widget.schedule import rate_text
 from lr_widget.widget.choice import Selection
 
 from ..helpers import Make, click
@@ -190,6 +191,19 @@ def test_probes_start_from_the_rate_for_a_short_training(steps: int) -> None:
     assert selection.need_to_probe() == probed.suggestion.lr
     selection.pick = 5e-3
     assert selection.need_to_probe() == 5e-3
+
+
+def test_the_start_of_probes_is_explained_where_another_rate_is_shown() -> None:
+    """A large 3.2e-3 beside "around 5e-3" would read as a mistake."""
+    selection = Selection(horizon=Horizon(5000))
+    assert selection.around == "a picked or suggested rate"
+    selection.take_records(replace(records(1e-2), train_steps=5000))
+    assert selection.around == f"{rate_text(records(1e-2).suggest().lr)}, the rate for short trainings"
+    selection.pick = 5.25e-3
+    assert selection.around == "5.3e-3"
+    alike = Selection()
+    alike.take_records(records(1e-2))
+    assert alike.around == alike.text
 
 
 def test_probes_that_found_nothing_can_be_repeated_around_the_rate_of_the_curve() -> None:
