@@ -1,7 +1,7 @@
 """A framework's objects as keywords of `range_test`; each framework is imported when its function is called.
 
-`range_test`, `iter_range_test`, `probe` and `LRFinderWidget` take them alike, and `apply` puts the chosen rate where
-the framework keeps its own:
+`range_test`, `probe` and `LRFinderWidget` take them alike, and `apply` puts the chosen rate where the framework keeps
+its own:
 
     setup = adapters.lightning(module, datamodule, trainer)
     records = range_test(**setup)
@@ -13,7 +13,7 @@ from .adapted import Adapted
 from .fastai_learner import fastai
 from .hf_trainer import transformers
 from .lightning_module import lightning
-from .origin import Origin, origin_of, unmarked
+from .origin import Origin, origin_of
 from .skorch_net import skorch
 
 __all__ = [
@@ -25,5 +25,4 @@ __all__ = [
     "origin_of",
     "skorch",
     "transformers",
-    "unmarked",
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..checks import describe
 from ..engine import DEFAULTS, refuse_unknown, restorable
-from .origin import Origin, mark_of, unmarked
+from .origin import Origin, Stateless, mark_of, unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -99,7 +99,7 @@ def framework(name: str, extra: str) -> ModuleType:
         raise ImportError(f"{package} is not installed; get it with pip install 'lr_widget[{extra}]'") from error
 
 
-class Held:
+class Held(Stateless):
     """Objects beside the model whose attributes come back after a test, for `also_restore`.
 
     Args:
@@ -108,13 +108,6 @@ class Held:
 
     def __init__(self, *things: Any) -> None:
         self.things = things
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return nothing: the attributes are kept by reference."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Do nothing."""
 
 
 def _in_short(value: Any) -> str:

@@ -52,8 +52,8 @@ class Origin:
         return f"{self.receiver}.{place}" if is_attribute else place
 
 
-class Mark:
-    """The entry of `also_restore` that leads to an origin; there is nothing in it to restore."""
+class Stateless:
+    """An entry of `also_restore` without a state of its own: what it leads to is kept by reference."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return nothing."""
@@ -61,6 +61,10 @@ class Mark:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Do nothing."""
+
+
+class Mark(Stateless):
+    """The entry of `also_restore` that leads to an origin."""
 
 
 # Beside the marks and not in them: a test keeps all that an entry of `also_restore` leads to, which would be the

@@ -42,6 +42,9 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "lambda": lambda optimizer: schedulers.LambdaLR(optimizer, lambda step: min(step / 4, 1.0)),
     "steps": lambda optimizer: schedulers.StepLR(optimizer, 3),
     "cosine": lambda optimizer: schedulers.CosineAnnealingLR(optimizer, 12),
+    "cosine with a floor": lambda optimizer: schedulers.CosineAnnealingLR(
+        optimizer, 12, eta_min=optimizer.param_groups[1]["lr"] / 8
+    ),
     "restarts": lambda optimizer: schedulers.CosineAnnealingWarmRestarts(optimizer, 4),
     "one cycle": lambda optimizer: schedulers.OneCycleLR(optimizer, [10 * g["lr"] for g in optimizer.param_groups], 13),
     "cycles": lambda optimizer: schedulers.CyclicLR(
@@ -57,10 +60,22 @@ def test_the_next_steps_are_those_of_a_new_scheduler(name: str) -> None:
     """The rate becomes the top of the schedule; the second group keeps its half."""
     make, optimizer, twin = KINDS[name], sgd(0.1, 0.05), sgd(0.02, 0.01)
     put_rate([optimizer], [scheduler := make(optimizer)], 0.2 if name in ("one cycle", "cycles") else 0.02)
+    new = make(twin)
+    assert scheduler.get_last_lr() == pytest.approx(new.get_last_lr())  # what loggers write down
     rates = sequence(optimizer, scheduler)
-    for ours, others in zip(rates, sequence(twin, make(twin)), strict=True):
+    for ours, others in zip(rates, sequence(twin, new), strict=True):
         assert ours == pytest.approx(others)
     assert len({tuple(rate) for rate in rates}) > 2
+
+
+def test_a_plateau_has_its_least_rates_lowered_too() -> None:
+    """One that stays would hold a lower rate up."""
+    optimizer = sgd(0.1, 0.05)
+    scheduler = schedulers.ReduceLROnPlateau(optimizer, min_lr=[1e-2, 1e-3], patience=0)
+    put_rate([optimizer], [scheduler], 0.01)
+    for _ in range(4):
+        scheduler.step(1.0)
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([1e-3, 1e-4])
 
 
 def test_a_rate_that_has_come_down_stays_at_its_share() -> None:

@@ -173,7 +173,7 @@ class NoArguments:
         can_run: False.
         sweep, repeats, horizon: the first values of the traits.
         rates: None, as there is no optimizer.
-        receiver: of a rate, which this has none for.
+        receiver: as of `Arguments`, for the label of a button that rests here.
     """
 
     can_run = False

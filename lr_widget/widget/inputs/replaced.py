@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _MAX_NAME = 60  # characters
+_PLAIN = (str, int, float, type(None))  # two variables with such a value have nothing to do with each other
 
 
 class NamedObjects:
@@ -31,6 +32,7 @@ class NamedObjects:
             (each, [name for name, value in variables.items() if value is each])
             for given in objects
             for each in (given if type(given) in (list, tuple) else [given])
+            if not isinstance(each, _PLAIN)
         ]
 
     def remark(self) -> str:

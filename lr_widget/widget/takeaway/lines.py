@@ -88,7 +88,7 @@ def named(variable: str, taken: Iterable[str]) -> str:
     return f"{variable}_lr" if variable in taken else variable
 
 
-def origin(choice: Choice, horizon: Horizon, records: str, evidence: str) -> str:
+def source_comment(choice: Choice, horizon: Horizon, records: str, evidence: str) -> str:
     """Say where the rate is from, behind its line."""
     if choice.rule is None:
         return "  # picked"

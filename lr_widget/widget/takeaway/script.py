@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...engine import DEFAULTS
 from ...horizon import Horizon
 from ...suggest import PROBE
-from .lines import bounds, call, equal, free, imports, missing_names, named, options, origin, rate_code
+from .lines import bounds, call, equal, free, imports, missing_names, named, options, rate_code, source_comment
 from .names import Names
 from .optimizers import Rates, is_several, listed
 
@@ -67,7 +67,7 @@ def script(
         limits = f"around={around}, max_steps={choice.max_steps}"
         body += call(evidence, "probe", first, [limits, *equal(probed)])
     horizon = Horizon(keywords.get("train_steps"), keywords.get("train_schedule") or "constant")
-    body.append(f"{variable} = {rate_code(choice.lr)}{origin(choice, horizon, records, evidence)}")
+    body.append(f"{variable} = {rate_code(choice.lr)}{source_comment(choice, horizon, records, evidence)}")
     rates = Rates(optimizer, the_optimizer, variable, shares, local)
     body += rates.assignment(is_scheduled=horizon.schedule != "constant")
     anew = rates.anew(optimizers, models)

@@ -9,7 +9,7 @@ from ...adapters import Origin, accelerate, fastai, lightning, skorch, transform
 from ...engine import DEFAULTS
 from ...horizon import Horizon
 from ...suggest import PROBE
-from .lines import bounds, call, equal, free, imports, missing_names, named, options, origin, rate_code
+from .lines import bounds, call, equal, free, imports, missing_names, named, options, rate_code, source_comment
 from .names import Names
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def trainer_script(
         if choice.probed_for != horizon:
             others |= {name: names.of(value, name) for name, value in choice.probed_for.as_recorded().items()}
         body.append(f"{evidence} = probe({_spread(setup, others)}, around={around}, max_steps={choice.max_steps})")
-    body.append(f"{variable} = {rate_code(choice.lr)}{origin(choice, horizon, records, evidence)}")
+    body.append(f"{variable} = {rate_code(choice.lr)}{source_comment(choice, horizon, records, evidence)}")
     body.append(f"{setup}.apply({variable})")
     return "\n".join([*imports(body), "", *missing_names(names), *body]) + "\n"
 

@@ -53,6 +53,12 @@ def test_members_of_a_list_are_told_by_their_own_names(notebook: dict[str, Any])
     assert text == "The notebook's net_d is another object by now; to test it, run this cell again."
 
 
+def test_plain_values_are_no_objects(notebook: dict[str, Any]) -> None:
+    """A variable that held None may get a rate while the widget has no loss_fn."""
+    text = remark(notebook, {"lr": None, "n": 3}, {"lr": 3e-3, "n": 4}, [MODEL, None, [3, "text"]])
+    assert text == ""
+
+
 def test_without_a_notebook_nothing_is_said() -> None:
     """As in a script."""
     assert NamedObjects([MODEL]).remark() == ""

@@ -6,7 +6,7 @@ import pytest
 
 from lr_widget.horizon import Horizon
 from lr_widget.schedule import Sweep
-from lr_widget.widget.takeaway.lines import Choice, bounds, free, imports, missing_names, named, options, origin
+from lr_widget.widget.takeaway.lines import Choice, bounds, free, imports, missing_names, named, options, source_comment
 from lr_widget.widget.takeaway.names import Names
 
 
@@ -60,5 +60,8 @@ def test_names_to_fill_in_are_listed(wanted: list[str], line: list[str]) -> None
 
 def test_a_picked_rate_is_from_no_call() -> None:
     """Nor is one that was read off records of elsewhere."""
-    assert origin(Choice(0.1), Horizon(), "records", "evidence") == "  # picked"
-    assert origin(Choice(0.1, "auto", source="a\nb"), Horizon(), "r", "e") == "  # read off the records named 'a b'"
+    assert source_comment(Choice(0.1), Horizon(), "records", "evidence") == "  # picked"
+    assert (
+        source_comment(Choice(0.1, "auto", source="a\nb"), Horizon(), "r", "e")
+        == "  # read off the records named 'a b'"
+    )
