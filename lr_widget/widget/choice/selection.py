@@ -76,7 +76,7 @@ class Selection:
         if self.to_probe is None:
             return "a picked or suggested rate"
         shown = self.pick is not None or words.rate(self.to_probe) == self.text
-        return words.rate(self.to_probe) + ("" if shown else ", the rate for short trainings")
+        return words.rate(self.to_probe) + ("" if shown else " (for short trainings)")
 
     @property
     def to_improve(self) -> Suggestion | None:

@@ -198,7 +198,7 @@ def test_the_start_of_probes_is_explained_where_another_rate_is_shown() -> None:
     selection = Selection(horizon=Horizon(5000))
     assert selection.around == "a picked or suggested rate"
     selection.take_records(replace(records(1e-2), train_steps=5000))
-    assert selection.around == f"{rate_text(records(1e-2).suggest().lr)}, the rate for short trainings"
+    assert selection.around == f"{rate_text(records(1e-2).suggest().lr)} (for short trainings)"
     selection.pick = 5.25e-3
     assert selection.around == "5.3e-3"
     alike = Selection()
