@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,42 @@ def gan(library: Any = L, **methods: Any) -> Any:
     for name, method in methods.items():
         setattr(Gan, name, method)
     return Gan
+
+
+def steady(**methods: Any) -> Any:
+    """Return the class of a `regression` without randomness, so that a test and a `fit` see the same."""
+
+    def __init__(self: Any, lr: float = 0.1) -> None:
+        L.LightningModule.__init__(self)
+        self.save_hyperparameters({"lr": lr})
+        self.net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+
+    return regression(**{"__init__": __init__, **methods})
+
+
+def losses_of_fit(module: Any, lrs: Sequence[float], **settings: Any) -> list[float]:
+    """Return the loss of each batch of a `fit` that steps at these rates, on unshuffled data."""
+    losses: list[float] = []
+
+    class AtRates(L.Callback):  # type: ignore[misc, name-defined]  # imported by its name
+        def on_train_batch_start(self, trainer: Any, *_: Any) -> None:
+            for group in trainer.optimizers[0].param_groups:
+                group["lr"] = lrs[trainer.global_step]
+
+        def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, *_: Any) -> None:
+            losses.append(float(outputs["loss"]) * trainer.accumulate_grad_batches)
+
+    callbacks = [*settings.pop("callbacks", []), AtRates()]
+    train = trainer(callbacks=callbacks, max_epochs=-1, max_steps=len(lrs), **settings)
+    train.fit(module, loader(180, shuffle=False))
+    return losses
+
+
+def records_of_test(module: Any, **settings: Any) -> LRRecords:
+    """Return the records of a test as long as `TEST`, on the same data as `losses_of_fit`."""
+    setup: dict[str, Any] = adapters.lightning(module, loader(180, shuffle=False), trainer(**settings))
+    records: LRRecords = range_test(**setup, **TEST)
+    return records
 
 
 def loss_of(module: Any, batch: Any) -> torch.Tensor:

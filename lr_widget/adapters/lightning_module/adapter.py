@@ -11,14 +11,18 @@ from ..adapted import Adapted, adapted, framework
 from ..schedules import schedule_of
 from .rate import PlaceOfRate
 from .rules import (
+    accumulation_of,
     clipped_norm,
     is_overridden,
     own_updates,
     refuse_as_data,
+    refuse_callbacks,
     refuse_module,
     refuse_names,
     refuse_trainer,
+    refuse_updates,
     unlike_module,
+    updates_by_optimizers,
 )
 from .step import LightningStep
 from .trainer import has_planned_end, own_trainer, processes_of, quiet
@@ -42,12 +46,17 @@ def lightning(
     of `configure_optimizers`. Precision, clipping, accumulation and the length of the training are those of the
     trainer. A module that optimizes manually and returns no loss has the sum of those that it gave to
     `manual_backward`. Where the module optimizes manually, or has a hook of its own with a part in the update, such as
-    `optimizer_step` or `on_after_backward`, Lightning makes the updates, else `range_test` does.
+    `optimizer_step` or `on_after_backward`, Lightning makes the updates, else `range_test` does. Lightning also makes
+    them where an optimizer may call `training_step` again, as LBFGS and optimizers from elsewhere than torch, and where
+    the norm of a part of the module's parameters is clipped.
 
-    As `fit` would, this moves the module to the trainer's device and calls `prepare_data`, `setup("fit")` and
-    `configure_model`. With the first step, `on_fit_start`, `on_train_start` and `on_train_epoch_start` of the module
-    are called; all steps are of this epoch, and `global_step` grows. Callbacks and loggers hear nothing, `self.log`
-    does nothing, and the trainer itself is only read.
+    As `fit` would, this moves the module to the trainer's device and calls `configure_callbacks`, `prepare_data`,
+    `setup("fit")` and `configure_model`. With the first step, `on_fit_start`, `on_train_start` and
+    `on_train_epoch_start` of the module are called; all steps are of this epoch, and `global_step` grows. Loggers hear
+    nothing, `self.log` does nothing, and the trainer itself is only read.
+
+    Callbacks are not called. What one of yours freezes or changes when the training starts must be done before the
+    test; one with a hook of its own around the backward pass or the optimizer's step is refused.
 
     Args:
         module: the `LightningModule`.
@@ -72,14 +81,21 @@ def lightning(
     datamodule, given = _data(library, module, data)
     if trainer is not None:
         refuse_trainer(library, trainer)
+    refuse_module(module, keywords)
     updates = own_updates(library, module, trainer)
-    refuse_module(module, updates, keywords)
+    refuse_updates(module, updates)
     processes = processes_of(trainer)
     with keep_rng(), quiet():
         own = own_trainer(library, module, trainer)
-        step = LightningStep(library, module, own, datamodule, makes_update=bool(updates))
+        step = LightningStep(library, module, own, datamodule)
+        callbacks = step.callbacks(getattr(trainer, "callbacks", []))
+        refuse_callbacks(library, callbacks)
+        own.accumulate_grad_batches = accumulation_of(callbacks) or own.accumulate_grad_batches
         num_batches = keywords.get("accumulation_steps") or own.accumulate_grad_batches * processes
         batches = step.set_up(library, given, keywords.get("dataloader_options"), num_batches)
+    updates += updates_by_optimizers(module, trainer, own.optimizers)
+    refuse_updates(module, updates)
+    step.makes_update = bool(updates)
     found = _keywords(step, batches, trainer)
     if not updates:
         found |= {"grad_scaler": getattr(own.precision_plugin, "scaler", None), "max_grad_norm": clipped_norm(trainer)}

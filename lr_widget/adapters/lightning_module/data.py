@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from importlib import import_module
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from torch.utils._pytree import tree_leaves, tree_map
@@ -65,6 +67,49 @@ class Counted:
         return len(self._loader)
 
 
+class Limited:
+    """Batches whose passes end early, as those of a trainer with `limit_train_batches` do.
+
+    Args:
+        data: as `batches_of` returns them.
+        num_batches: of a pass.
+
+    Attributes:
+        batch_size: that of the data, or None.
+    """
+
+    def __init__(self, data: Any, num_batches: int) -> None:
+        self.batch_size = getattr(data, "batch_size", None)
+        self._batches = Batches(data)
+        self._num_batches = num_batches
+
+    def __iter__(self) -> Iterator[Any]:
+        """Return one pass."""
+        return _Pass(self._batches, self._num_batches)
+
+    def __len__(self) -> int:
+        """Return the number of batches of a pass."""
+        return self._num_batches
+
+
+class _Pass:
+    """One pass over a part of the batches."""
+
+    def __init__(self, batches: Batches, num_batches: int) -> None:
+        self._batches = batches
+        self._part = islice(batches.one_pass(), num_batches)
+
+    def __iter__(self) -> _Pass:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._part)
+
+    def _shutdown_workers(self) -> None:
+        """End the workers of the pass; the engine asks for it by the name that torch has for it."""
+        self._batches.close()
+
+
 def batches_of(library: ModuleType, given: Any, options: Mapping[str, Any] | None) -> Any:
     """Return data as `range_test` takes it: several loaders are joined, a dataset becomes a loader."""
     combined_loader = import_module(f"{library.__name__}.utilities.combined_loader").CombinedLoader
@@ -81,6 +126,15 @@ def counted(batches: Any) -> Any:
         return Counted(batches)
     combined = batches.combined
     return type(combined)(tree_map(Counted, combined.iterables), combined._mode)  # noqa: SLF001  # nowhere else
+
+
+def limited(batches: Any, num_batches: float) -> Any:
+    """Return batches whose passes end after a number of them; the batches themselves where they end by then."""
+    try:
+        is_whole = num_batches >= len(batches)
+    except (TypeError, NotImplementedError):  # a stream
+        is_whole = num_batches == math.inf
+    return batches if is_whole else Limited(batches, int(num_batches))
 
 
 def shared(library: ModuleType, batches: Any, rank: int, size: int) -> Any:

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from ...checks import describe
 from ...schedule import rate_text
 from ...training import unpacked
+from ..rates import scaled, top_rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _USUAL = ("lr", "learning_rate")
-# The entries of a param group that are rates; the first one that a group has is the top of its schedule.
-_RATES = ("max_lr", "initial_lr", "lr")
 _HPARAMS = "hparams"
 _AS_LOGGED = "_hparams_initial"  # Lightning's copy of the hyperparameters, which loggers write down in fit
 
@@ -64,7 +63,7 @@ class PlaceOfRate:
     def _set(self, before: Mapping[str, float], lr: float, top: float) -> None:
         """Scale several rates alike, or give the only one the value that makes the first group's `lr`."""
         if self._names is not None and len(before) > 1:
-            self._write({place: lr if rate == top else rate / top * lr for place, rate in before.items()})
+            self._write({place: scaled(rate, top, lr) for place, rate in before.items()})
             return
         self._write(dict.fromkeys(before, lr))
         share = _tops(self._optimizers())[0] / lr  # the first group may train at a part of the module's rate
@@ -87,7 +86,7 @@ class PlaceOfRate:
                 f"{rate_text(tops[0], 3)}; name the place with rate_name={_example(self._module)}, or write "
                 f"{rate_text(lr, 3)} into it"
             )
-        wanted = [top / before[0] * lr if before[0] else top for top in before]
+        wanted = [scaled(top, before[0], lr) if before[0] else top for top in before]
         for index, (top, want) in enumerate(zip(tops, wanted, strict=True)):
             if not math.isclose(top, want, rel_tol=1e-6):
                 raise ValueError(
@@ -173,5 +172,10 @@ def _set(thing: Any, place: str, value: Any) -> None:
 
 def _tops(answer: Any) -> list[float]:
     """Return the top rates of the param groups that an answer of `configure_optimizers` has."""
-    groups = [group for optimizer in unpacked(answer)[0] for group in optimizer.param_groups]
-    return [next(float(group[name]) for name in _RATES if name in group) for group in groups]
+    optimizers, schedulers = unpacked(answer)
+    tops = []
+    for optimizer in optimizers:
+        lists = [each.max_lrs for each in schedulers if hasattr(each, "max_lrs") and each.optimizer is optimizer]
+        for index, group in enumerate(optimizer.param_groups):
+            tops.append(float(lists[0][index]) if lists else top_rate(group))
+    return tops

@@ -10,6 +10,7 @@ from torch import nn
 from ...checks import describe
 from ...distributed import is_alone
 from ...engine import refuse_unknown
+from ...training import optimized_by
 from ..adapted import KEYWORDS
 
 if TYPE_CHECKING:
@@ -55,6 +56,31 @@ def own_updates(library: ModuleType, module: Any, trainer: Any) -> list[str]:
     return names + (["clipping by value"] if clips else [])
 
 
+def updates_by_optimizers(module: Any, trainer: Any, optimizers: Iterable[Any]) -> list[str]:
+    """Name the causes for Lightning's updates that are known once there are optimizers.
+
+    Args:
+        module: the LightningModule, which optimizes automatically or has a cause already.
+        trainer: the user's, or None.
+        optimizers: those of `configure_optimizers`.
+    """
+    if not module.automatic_optimization:
+        return []
+    optimized = {id(p) for optimizer in optimizers for p in optimized_by(optimizer)}
+    is_part = any(p.requires_grad and id(p) not in optimized for p in module.parameters())
+    names = ["clipping for a part of its parameters"] if is_part and clipped_norm(trainer) is not None else []
+    return names + [f"the closure of {type(each).__name__}" for each in optimizers if _may_call_again(each)]
+
+
+def _may_call_again(optimizer: Any) -> bool:
+    """Tell an optimizer that may call the closure, which Lightning hands to all of them, more than once.
+
+    Any one from elsewhere than torch may, but in several processes most would be refused for nothing.
+    """
+    is_foreign = not type(optimizer).step.__module__.startswith("torch.")
+    return isinstance(optimizer, torch.optim.LBFGS) or (is_foreign and is_alone())
+
+
 def is_overridden(library: ModuleType, module: Any, name: str) -> bool:
     """Return True where the module's class has a method of its own by this name."""
     return getattr(type(module), name) is not getattr(library.LightningModule, name)
@@ -83,7 +109,7 @@ def refuse_names(keywords: Iterable[str]) -> None:
     refuse_unknown("adapters.lightning", keywords, (*KEYWORDS, "data", "module", "rate_name", "trainer"))
 
 
-def refuse_module(module: Any, updates: list[str], keywords: dict[str, Any]) -> None:
+def refuse_module(module: Any, keywords: dict[str, Any]) -> None:
     """Refuse a module whose steps a test cannot follow.
 
     Raises:
@@ -95,15 +121,24 @@ def refuse_module(module: Any, updates: list[str], keywords: dict[str, Any]) -> 
             f"training_step of {name} takes a dataloader_iter, but a range test draws the batches itself; let it take "
             "batch and batch_idx"
         )
-    if updates and not is_alone():
-        raise ValueError(
-            f"{name} makes its updates in its own way ({' and '.join(updates)}), which a range test can follow in one "
-            "process only; find its rate on one device, with as many samples in a batch as all devices have together"
-        )
     if not module.automatic_optimization and keywords.get("val_data") is not None and not keywords.get("val_step"):
         raise ValueError(
             f"val_data needs a val_step=callable(model, batch) -> loss for {name}, as its training_step makes updates; "
             "give one, or leave val_data out"
+        )
+
+
+def refuse_updates(module: Any, updates: list[str]) -> None:
+    """Refuse updates of Lightning's in several processes.
+
+    Raises:
+        ValueError: the message says what to do.
+    """
+    if updates and not is_alone():
+        raise ValueError(
+            f"{type(module).__name__} makes its updates in its own way ({' and '.join(updates)}), which a range test "
+            "can follow in one process only; find its rate on one device, with as many samples in a batch as all "
+            "devices have together"
         )
 
 
@@ -153,18 +188,66 @@ def refuse_trainer(library: ModuleType, trainer: Any) -> None:
             f"overfit_batches={trainer.overfit_batches} makes fit replace the sampler to repeat a few batches, but a "
             "range test takes all; give a Trainer without it, and a loader of these batches"
         )
-    for callback in trainer.callbacks:
+
+
+def refuse_callbacks(library: ModuleType, callbacks: Iterable[Any]) -> None:
+    """Refuse callbacks that change a training so that a test cannot follow.
+
+    Raises:
+        ValueError: the message says what to do.
+    """
+    for callback in callbacks:
         kinds = [base.__name__ for base in type(callback).__mro__]
+        if name := _own_hook(library, callback):
+            raise ValueError(
+                f"{kinds[0]} has a part in the update by {name}, but a range test calls no callbacks; do the same in "
+                f"{name} of the module, or leave this callback out for the test"
+            )
+        if "ModelPruning" in kinds:
+            raise ValueError(
+                f"{kinds[0]} rewrites parameters in fit, but a range test calls no callbacks; prune the module before "
+                "the test, and leave this callback out for it"
+            )
         if "BaseFinetuning" in kinds:
             raise ValueError(
                 f"{kinds[0]} freezes a part of the module when fit starts, but a range test calls no callbacks; freeze "
-                "it with requires_grad_(False) before the test, and give a Trainer without this callback"
+                "it with requires_grad_(False) before the test, and leave this callback out for it"
             )
         if "GradientAccumulationScheduler" in kinds and len(callback.scheduling) > 1:
             raise ValueError(
                 "GradientAccumulationScheduler changes the accumulation from epoch to epoch, but a range test has one; "
                 "give a Trainer with accumulate_grad_batches for the epoch that the rate is for"
             )
+
+
+def _own_hook(library: ModuleType, callback: Any) -> str | None:
+    """Return the name of a hook with a part in the update that a callback has from elsewhere than Lightning."""
+    package = library.__name__.partition(".")[0]
+    for name in (each for each in _UPDATING if hasattr(library.Callback, each)):
+        hook = vars(callback).get(name, getattr(type(callback), name))  # LambdaCallback keeps them as attributes
+        if str(hook.__module__).partition(".")[0] != package:
+            return name
+    return None
+
+
+def accumulation_of(callbacks: Iterable[Any]) -> int | None:
+    """Return the accumulation that a callback schedules for all epochs; None without such a callback."""
+    kinds = "GradientAccumulationScheduler"
+    found = [each.scheduling[0] for each in callbacks if kinds in [base.__name__ for base in type(each).__mro__]]
+    return int(found[-1]) if found else None
+
+
+def refuse_options(limit: float, data: Any, options: Any) -> None:
+    """Refuse options for the loader of a dataset where a limit of batches needs one that is made already.
+
+    Raises:
+        ValueError: the message says what to do.
+    """
+    if options:
+        raise ValueError(
+            f"limit_train_batches={limit} needs data without dataloader_options, got {type(data).__name__} with them; "
+            "give a DataLoader with these options"
+        )
 
 
 def refuse_no_optimizer(optimizers: list[Any]) -> None:

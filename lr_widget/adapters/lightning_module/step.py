@@ -13,11 +13,11 @@ import torch
 from ...distributed import is_alone
 from ...restore import keep_rng
 from ...training import takes_options
-from .data import batches_of, counted, shared
-from .rules import refuse_no_optimizer, refuse_precision
+from .data import batches_of, counted, limited, shared
+from .rules import refuse_no_optimizer, refuse_options, refuse_precision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import ModuleType
 
 _STARTING = ("on_fit_start", "on_train_start", "on_train_epoch_start")
@@ -32,21 +32,19 @@ class LightningStep:
         module: the module.
         trainer: a trainer of ours.
         datamodule: the data module, or None.
-        makes_update: the step makes the update, too: the module optimizes manually, or Lightning's loop does it.
 
     Attributes:
-        makes_update: as given; the engine then leaves the update to the step.
+        makes_update: the step makes the update, too, as the module optimizes manually or Lightning's loop does it;
+            False until it is set.
         moves_batches: tells the engine to leave batches where they are, for hooks before the transfer.
     """
 
     moves_batches = True
 
-    def __init__(
-        self, library: ModuleType, module: Any, trainer: Any, datamodule: Any = None, *, makes_update: bool = False
-    ) -> None:
+    def __init__(self, library: ModuleType, module: Any, trainer: Any, datamodule: Any = None) -> None:
         self.module = module
         self.trainer = trainer
-        self.makes_update = makes_update
+        self.makes_update = False
         self._datamodule = datamodule
         self._loop = trainer.fit_loop.epoch_loop
         self._parts: list[Any] | None = None
@@ -59,6 +57,20 @@ class LightningStep:
         self._takes_index = takes(module.training_step, "batch_idx", min_args=2)
 
     # --- before the first step --------------------------------------------------------------------------------------
+
+    def callbacks(self, given: Iterable[Any]) -> list[Any]:
+        """Return the callbacks that `fit` would call, those of `configure_callbacks` in place of `given` ones.
+
+        Args:
+            given: those of the user's trainer.
+        """
+        trainer = self.trainer
+        with self._attached():
+            trainer.strategy.connect(self.module)
+            trainer.callbacks = [*given]
+            trainer._callback_connector._attach_model_callbacks()  # noqa: SLF001  # nothing public short of fit
+        found, trainer.callbacks = trainer.callbacks, []
+        return [*found]
 
     def set_up(
         self, library: ModuleType, given: Any, options: Mapping[str, Any] | None = None, accumulation_steps: int = 1
@@ -76,7 +88,6 @@ class LightningStep:
         check = import_module(f"{library.__name__}.trainer.configuration_validator")
         connector, strategy = trainer._data_connector, trainer.strategy  # noqa: SLF001  # nothing public short of fit
         with self._attached():
-            strategy.connect(module)
             connector.attach_datamodule(module, self._datamodule)
             check._verify_loop_configurations(trainer)  # noqa: SLF001  # likewise
             connector.prepare_data()
@@ -88,6 +99,9 @@ class LightningStep:
             connector.attach_dataloaders(module, train_dataloaders=counted(batches))
             trainer.fit_loop.setup_data()
             trainer.fit_loop._data_fetcher = None  # noqa: SLF001  # of the stand-ins
+            whole, batches = batches, limited(batches, trainer.num_training_batches)
+            if batches is not whole:
+                refuse_options(trainer.limit_train_batches, data, options)
             if module.automatic_optimization:  # an update of fit has no more batches than an epoch
                 accumulation_steps = int(min(accumulation_steps, max(trainer.num_training_batches, 1)))
             trainer.accumulate_grad_batches = accumulation_steps
@@ -95,8 +109,7 @@ class LightningStep:
             strategy.setup(trainer)
         refuse_no_optimizer(strategy.optimizers)
         self._parts = self._lightning_parts()
-        self._count_steps()
-        return data if is_alone() and takes_options(data) else batches
+        return data if is_alone() and takes_options(data) and batches is whole else batches
 
     def fresh_optimizers(self) -> Any:
         """Return the answer of `configure_optimizers`, called anew."""
@@ -104,7 +117,10 @@ class LightningStep:
             return self.module.configure_optimizers()
 
     def _count_steps(self) -> None:
-        """Let `global_step` grow where Lightning's loop does not see the steps."""
+        """Let `global_step` grow where Lightning's loop does not see the steps.
+
+        Within a test, which takes the hooks off an optimizer that the module keeps.
+        """
         for optimizer in self.trainer.strategy._lightning_optimizers:  # noqa: SLF001  # those that the module gets
             optimizer._on_before_step = self._before_step  # noqa: SLF001  # as Lightning's loop
             optimizer._on_after_step = self._after_step  # noqa: SLF001  # likewise
@@ -129,19 +145,41 @@ class LightningStep:
     # --- a step -----------------------------------------------------------------------------------------------------
 
     def __call__(self, model: Any, batch: Any) -> Any:
-        """Return the loss of a batch; where the step makes the update, after it."""
+        """Return the loss of a batch before the update, also where the step makes that itself."""
+        if not torch.is_grad_enabled():  # in a training step they are: this is a batch of validation
+            return self.loss_of(model, batch)
         with self._attached():
             batch = self._begin(batch)
-            if not self.makes_update:
-                answer = self._answer(batch, self._index)
-            elif self.module.automatic_optimization:
-                arguments = OrderedDict(batch=batch, **({"batch_idx": self._index} if self._takes_index else {}))
-                answer = self._loop.automatic_optimization.run(self.trainer.optimizers[0], self._index, arguments)
+            if self.makes_update and self.module.automatic_optimization:
+                answer, outputs = self._updated(batch)
             else:
                 answer = self._answer(batch, self._index)
+                outputs = dict(answer) if isinstance(answer, Mapping) else {}
             loss = self._loss_in(answer)
-            self._end(answer, loss, batch)
+            self._end(outputs, loss, batch)
         return loss
+
+    def _updated(self, batch: Any) -> tuple[Any, Any]:
+        """Let Lightning's loop make the update; return the first answer of `training_step`, and the loop's outputs.
+
+        An optimizer such as LBFGS calls `training_step` several times, and the outputs are of the last one.
+        """
+        strategy = self.trainer.strategy
+        call, answers = strategy.training_step, list[Any]()
+
+        def training_step(*arguments: Any) -> Any:
+            answer = call(*arguments)
+            if not answers:
+                answers.append(answer)
+            return answer
+
+        arguments = OrderedDict(batch=batch, **({"batch_idx": self._index} if self._takes_index else {}))
+        strategy.training_step = training_step
+        try:
+            outputs = self._loop.automatic_optimization.run(self.trainer.optimizers[0], self._index, arguments)
+        finally:
+            del strategy.training_step
+        return answers[0], outputs
 
     def loss_of(self, model: Any, batch: Any) -> Any:
         """Return the loss of a batch of validation, without any hook but those for its transfer."""
@@ -151,6 +189,7 @@ class LightningStep:
     def _begin(self, batch: Any) -> Any:
         if not self._has_started:
             self._has_started = True  # it is put back at the end, so that each test starts
+            self._count_steps()
             for name in _STARTING:
                 getattr(self.module, name)()
         if self._ended is not None:
@@ -180,8 +219,6 @@ class LightningStep:
 
     def _loss_in(self, answer: Any) -> Any:
         loss = answer.get("loss") if isinstance(answer, Mapping) else answer
-        if self.makes_update and self.module.automatic_optimization and loss is not None:
-            loss = loss * self.trainer.accumulate_grad_batches  # Lightning's loop has divided it
         if loss is None and self._losses:
             loss = torch.stack([each.reshape(()) for each in self._losses]).sum()
         if loss is None:
@@ -191,9 +228,8 @@ class LightningStep:
             raise ValueError(f"training_step gave no loss, but each step of a range test records one; {how}")
         return loss
 
-    def _end(self, answer: Any, loss: Any, batch: Any) -> None:
-        outputs = dict(answer) if isinstance(answer, Mapping) else {}
-        if self.module.automatic_optimization:
+    def _end(self, outputs: Any, loss: Any, batch: Any) -> None:
+        if self.module.automatic_optimization and not self.makes_update:
             outputs["loss"] = loss.detach() / self.trainer.accumulate_grad_batches
         self._ended = (outputs, batch, self._index)
         self._index += 1

@@ -45,6 +45,8 @@ def own_trainer(library: ModuleType, module: Any, trainer: Any) -> Any:
     if trainer is not None:
         device = trainer.strategy.root_device
         settings = {name: getattr(trainer, name) for name in _SETTINGS} | {"plugins": [trainer.precision_plugin]}
+        if trainer.fast_dev_run:  # its limit is of a trial, which is too short for a test
+            settings["limit_train_batches"] = None
     own = library.Trainer(
         **settings,
         devices=1,

@@ -13,7 +13,20 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 from lr_widget import adapters, range_test
 from lr_widget.adapters.lightning_module.data import Counted, Together, batches_of
 
-from ..lit import TEST, L, assert_no_trace, curve, loader, loss_of, regression, seeded, trainer
+from ..lit import (
+    TEST,
+    L,
+    assert_no_trace,
+    curve,
+    loader,
+    loss_of,
+    losses_of_fit,
+    records_of_test,
+    regression,
+    seeded,
+    steady,
+    trainer,
+)
 
 # Lightning's own: few workers, short epochs, no validation loader, deprecations.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -120,3 +133,70 @@ def test_a_stand_in_has_the_attributes_of_its_loader() -> None:
     with pytest.raises(AttributeError, match="nothing"):
         stand_in.nothing  # noqa: B018  # the look-up is the test
     assert isinstance(batches_of(L, TensorDataset(torch.ones(3, 1)), None), DataLoader)
+
+
+@pytest.mark.parametrize("limit", [2, 0.25])
+def test_a_pass_ends_where_that_of_fit_does(limit: float, tmp_path: Any) -> None:
+    """With fewer batches than there are, the next pass begins."""
+    records = records_of_test(seeded(steady()), limit_train_batches=limit)
+    losses = losses_of_fit(seeded(steady()), records.lr, limit_train_batches=limit)
+    assert records.loss == pytest.approx(losses, rel=1e-5)
+    _, setup, _ = assert_no_trace(regression(), folder=tmp_path, limit_train_batches=limit)
+    assert (len(setup["train_data"]), setup["train_data"].batch_size) == (2, 6)
+
+
+@pytest.mark.parametrize("settings", [{}, {"limit_train_batches": 10}, {"fast_dev_run": True}])
+def test_data_that_fit_takes_whole_are_the_users_own(settings: dict[str, Any]) -> None:
+    """Or would but for a trial of one batch."""
+    data = loader()
+    assert adapters.lightning(regression()(), data, trainer(**settings))["train_data"] is data
+
+
+@pytest.mark.parametrize("form", ["list", "combined", "dict"])
+def test_several_loaders_end_together(form: str, tmp_path: Any) -> None:
+    """After the batches that `fit` takes of them."""
+    module_class = regression(training_step=_of_two)
+    _, setup, after = assert_no_trace(module_class, SEVERAL[form], folder=tmp_path, limit_train_batches=3)
+    assert (len(setup["train_data"]), setup["train_steps"], after.global_step) == (3, 6, 6)
+    assert len(list(setup["train_data"])) == 3
+
+
+def test_a_stream_ends_early() -> None:
+    """Only the batches of a pass are taken of it."""
+    stream = Stream()
+    setup = adapters.lightning(regression()(), DataLoader(stream, batch_size=6), trainer(limit_train_batches=4))
+    assert setup["train_steps"] == 8
+    range_test(**setup, num_steps=4, progress=False)
+    assert stream.taken == 0  # put back
+    assert len(list(setup["train_data"])) == 4
+
+
+@pytest.mark.parametrize("is_persistent", [False, True])
+def test_worker_processes_end_with_a_test_of_a_part(is_persistent: bool) -> None:
+    """Also with an exception in the middle of a pass, whose traceback is held; the user's own go on."""
+    import multiprocessing
+
+    def training_step(self: Any, batch: Any, batch_idx: int) -> Any:
+        if batch_idx == 4:
+            raise ValueError("mine")
+        return loss_of(self, batch)
+
+    data = loader(num_workers=1, persistent_workers=is_persistent)
+    own = iter(data)
+    before = multiprocessing.active_children()
+    setup = adapters.lightning(regression(training_step=training_step)(), data, trainer(limit_train_batches=3))
+    with pytest.raises(ValueError, match="mine") as held:
+        range_test(**setup, **TEST)
+    assert held.value.__traceback__ is not None
+    assert multiprocessing.active_children() == before
+    assert len(list(own)) == 10
+
+
+def test_a_part_of_a_dataset_is_that_of_its_loader() -> None:
+    """Options for this loader are refused, as it is made already."""
+    data, train = loader().dataset, trainer(limit_train_batches=1)
+    assert len(adapters.lightning(regression()(), data, train)["train_data"]) == 1
+    with pytest.raises(
+        ValueError, match=r"limit_train_batches=1 needs .* without dataloader_options, got Tens.*; give a"
+    ):
+        adapters.lightning(regression()(), data, train, dataloader_options={"batch_size": 6})

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from torch.optim import SGD, Adam
+from torch.optim.lr_scheduler import CyclicLR
 
 from lr_widget import adapters, range_test
 
@@ -164,3 +165,21 @@ def test_a_name_that_leads_nowhere_is_refused_when_it_is_given(name: Any, error:
     """Not only when a rate is applied."""
     with pytest.raises(error, match=message):
         adapters.lightning(regression()(), loader(), rate_name=name)
+
+
+def _cyclic(self: Any) -> Any:
+    groups = [{"params": self.net[0].parameters()}, {"params": self.net[4].parameters()}]
+    optimizer = SGD(groups, lr=1e-4, momentum=0.9)
+    tops = [self.lr, self.top or 2 * self.lr]
+    return [optimizer], [{"scheduler": CyclicLR(optimizer, [1e-4, 1e-4], tops), "interval": "step"}]
+
+
+def test_the_top_of_a_cycle_is_known_to_the_scheduler_alone() -> None:
+    """It is the rate that the module's goes into; each group has one of its own."""
+    module = kept(_cyclic, lr=1.0, top=None)
+    assert adapters.lightning(module, loader()).apply(0.02) == ["lr"]
+    assert module.lr == 0.02
+    module.top = 0.5
+    with pytest.raises(ValueError, match=r"takes the rate of param group 1 not from lr, so that it would stay at 0.5"):
+        adapters.lightning(module, loader()).apply(0.2)
+    assert module.lr == 0.02

@@ -7,14 +7,25 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch.callbacks import BackboneFinetuning, EarlyStopping, GradientAccumulationScheduler
+from lightning.pytorch.callbacks import (
+    BackboneFinetuning,
+    EarlyStopping,
+    GradientAccumulationScheduler,
+    LambdaCallback,
+    ModelPruning,
+)
 from lightning.pytorch.plugins import Precision
 from lightning.pytorch.strategies import FSDPStrategy
 
 from lr_widget import adapters
-from lr_widget.adapters.lightning_module.rules import clipped_norm, own_updates, refuse_precision
+from lr_widget.adapters.lightning_module.rules import (
+    clipped_norm,
+    own_updates,
+    refuse_precision,
+    updates_by_optimizers,
+)
 
-from ..lit import L, gan, loader, regression, trainer
+from ..lit import L, gan, loader, losses_of_fit, records_of_test, regression, seeded, steady, trainer
 
 # Lightning's own: few workers, short epochs, no validation loader, deprecations.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -39,6 +50,17 @@ def test_hooks_with_a_part_in_the_update_are_named() -> None:
     )
 
 
+def test_optimizers_that_lightning_must_step_are_named() -> None:
+    """Where the module optimizes manually, it does so anyway."""
+    module, clips = steady()(), trainer(gradient_clip_val=1.0)
+    whole, head = (torch.optim.SGD(each.parameters(), lr=0.1) for each in (module, module.net[2]))
+    assert updates_by_optimizers(module, clips, [whole]) == []
+    assert updates_by_optimizers(module, None, [head]) == []
+    assert updates_by_optimizers(module, clips, [head]) == ["clipping for a part of its parameters"]
+    assert updates_by_optimizers(module, None, [torch.optim.LBFGS(module.parameters())]) == ["the closure of LBFGS"]
+    assert updates_by_optimizers(gan()(), None, [torch.optim.LBFGS(module.parameters())]) == []
+
+
 def test_a_step_that_draws_its_batches_itself_is_refused() -> None:
     """Lightning hands it the iterator."""
     module = regression(training_step=lambda self, dataloader_iter: None)()
@@ -46,9 +68,27 @@ def test_a_step_that_draws_its_batches_itself_is_refused() -> None:
         adapters.lightning(module, loader())
 
 
+class Halving(L.Callback):  # type: ignore[misc, name-defined]  # imported by its name
+    """A callback with a part in the update."""
+
+    def on_after_backward(self, trainer: Any, module: Any) -> None:
+        """Halve the gradients."""
+        for parameter in module.parameters():
+            parameter.grad.mul_(0.5)
+
+
 @pytest.mark.parametrize(
     ("callback", "message"),
     [
+        (Halving(), "Halving has a part in the update by on_after_backward, but a range test calls no callbacks; do"),
+        (
+            LambdaCallback(on_before_zero_grad=lambda *_: None),
+            "LambdaCallback has a part in the update by on_before_zero_grad, but a range test calls no callbacks",
+        ),
+        (
+            ModelPruning("l1_unstructured", amount=0.5),
+            "ModelPruning rewrites parameters in fit, but a range test calls no callbacks; prune the module before",
+        ),
         (
             BackboneFinetuning(),
             "BackboneFinetuning freezes a part of the module when fit starts, but a range test calls",
@@ -57,13 +97,48 @@ def test_a_step_that_draws_its_batches_itself_is_refused() -> None:
             GradientAccumulationScheduler({0: 2, 4: 1}),
             "GradientAccumulationScheduler changes the accumulation from epoch",
         ),
+        (GradientAccumulationScheduler({3: 2}), "GradientAccumulationScheduler changes the accumulation from epoch"),
     ],
 )
 def test_callbacks_that_change_the_training_are_refused(callback: Any, message: str) -> None:
-    """Others, such as early stopping, are left out and do no harm."""
-    adapters.lightning(regression()(), loader(), trainer(callbacks=[EarlyStopping("train_loss")]))
+    """Those of the trainer and of `configure_callbacks`; others, such as early stopping, are left out without harm."""
+    silent = LambdaCallback(on_train_batch_end=lambda *_: None)
+    adapters.lightning(regression()(), loader(), trainer(callbacks=[EarlyStopping("train_loss"), silent]))
     with pytest.raises(ValueError, match=message):
         adapters.lightning(regression()(), loader(), trainer(callbacks=[callback]))
+    for callbacks in (callback, [callback]):  # both are forms of an answer
+        with pytest.raises(ValueError, match=message):
+            adapters.lightning(regression(configure_callbacks=lambda self, answer=callbacks: answer)(), loader())
+
+
+def test_the_callbacks_of_the_module_replace_those_of_the_trainer() -> None:
+    """As in `fit`, where they are of the same class; they are asked for once, and nothing of them stays."""
+    calls: list[Any] = []
+
+    def configure_callbacks(self: Any) -> Any:
+        calls.append(self.trainer.max_epochs)
+        return [GradientAccumulationScheduler({0: 5})]
+
+    module = regression(configure_callbacks=configure_callbacks)()
+    train = trainer(callbacks=[GradientAccumulationScheduler({0: 2, 4: 1})], max_epochs=7)
+    before = [*train.callbacks]
+    setup = adapters.lightning(module, loader(), train)
+    assert (calls, setup["accumulation_steps"], train.callbacks) == ([7], 5, before)
+    assert module._trainer is None
+    assert setup["train_step"].trainer.callbacks == []
+
+
+def test_an_accumulation_that_stays_is_that_of_the_test() -> None:
+    """A scheduler of it may have one entry, for all epochs."""
+    callbacks = [GradientAccumulationScheduler({0: 4})]
+    setup = adapters.lightning(regression()(), loader(), trainer(callbacks=callbacks))
+    train = trainer(callbacks=callbacks)
+    train.fit(regression()(), loader())
+    assert (setup["accumulation_steps"], setup["train_steps"]) == (4, train.global_step) == (4, 6)
+    assert setup["train_step"].trainer.accumulate_grad_batches == 4
+    records = records_of_test(seeded(steady()), callbacks=callbacks)
+    losses = losses_of_fit(seeded(steady()), records.lr[:2], callbacks=callbacks)
+    assert records.loss[:2] == pytest.approx([sum(losses[:4]) / 4, sum(losses[4:8]) / 4], rel=1e-5)
 
 
 def test_a_trainer_that_repeats_a_few_batches_is_refused() -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import torchmetrics
 from torch.nn import functional
+from torch.optim import SGD
 
 from lr_widget import adapters, range_test
 
@@ -159,3 +161,41 @@ def test_a_loss_that_is_nan_ends_a_test_and_leaves_no_trace() -> None:
     records = range_test(**adapters.lightning(module, loader()), **TEST)
     assert (records.stop_reason, len(records)) == ("non_finite", 5)
     look.assert_unchanged()
+
+
+@pytest.mark.parametrize("methods", [{}, {"on_before_zero_grad": lambda self, optimizer: None}])
+@pytest.mark.parametrize("has_test", [False, True])
+def test_an_optimizer_of_the_modules_own_keeps_no_hooks(methods: dict[str, Any], has_test: bool) -> None:
+    """Neither after tests nor where an adapter is made for nothing."""
+    module = regression(configure_optimizers=lambda self: self.own, **methods)()
+    module.own = SGD(module.parameters(), lr=0.1)
+    for _ in range(2):
+        setup = adapters.lightning(module, loader())
+        if has_test:
+            range_test(**setup, **TEST)
+        assert (module.own._optimizer_step_pre_hooks, module.own._optimizer_step_post_hooks) == ({}, {})
+
+
+# --- validation ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_validation_data_that_the_adapter_was_not_given_count_as_no_batch_either(mode: bool) -> None:
+    """A module may train in eval mode, so the absence of gradients tells the two apart."""
+    seen: list[Any] = []
+
+    def training_step(self: Any, batch: Any, batch_idx: int) -> Any:
+        self.train(mode and self.training)
+        seen.append((batch_idx, torch.is_grad_enabled()))
+        return loss_of(self, batch)
+
+    def on_train_batch_start(self: Any, batch: Any, batch_idx: int) -> None:
+        seen.append(batch_idx)
+
+    module = regression(training_step=training_step, on_train_batch_start=on_train_batch_start)()
+    records = range_test(
+        **adapters.lightning(module, loader()), num_steps=3, val_data=loader(12), val_every=1, progress=False
+    )
+    assert [each for each in seen if each not in {(0, False)}] == [0, (0, True), 1, (1, True), 2, (2, True)]
+    assert seen.count((0, False)) == 6
+    assert (records.val_loss > 0).all()

@@ -20,8 +20,11 @@ from ..lit import (
     curve,
     loader,
     loss_of,
+    losses_of_fit,
+    records_of_test,
     regression,
     seeded,
+    steady,
     trainer,
 )
 
@@ -206,3 +209,73 @@ def test_gradients_are_clipped_by_value_as_fit_does() -> None:
         module, SGD(module.parameters(), lr=0.1), None, loader(), train_step=training_step, **TEST, seed=1
     )
     assert records.loss == pytest.approx(plain.loss, rel=1e-5)
+
+
+def _of_the_head(self: Any) -> Any:
+    return SGD(self.net[2].parameters(), lr=self.hparams.lr)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_norm_is_that_of_the_optimizers_parameters(frozen: bool) -> None:
+    """The engine clips all of a module's, so Lightning's loop makes the updates of a body that is in no optimizer."""
+
+    def make() -> Any:
+        module = steady(configure_optimizers=_of_the_head)()
+        module.net[0].requires_grad_(not frozen)
+        return module
+
+    setup = adapters.lightning(make(), loader(), trainer(gradient_clip_val=0.3))
+    assert setup["train_step"].makes_update is not frozen
+    assert setup.get("max_grad_norm") == (0.3 if frozen else None)
+    records = records_of_test(seeded(make), gradient_clip_val=0.3)
+    assert records.loss == pytest.approx(losses_of_fit(seeded(make), records.lr, gradient_clip_val=0.3), rel=1e-5)
+
+
+class Ascending(SGD):
+    """A sharpness-aware optimizer, whose `step` says nothing of its closure."""
+
+    def step(self, closure: Any = None) -> Any:
+        """Step with the gradients at a point further up."""
+        assert closure is not None
+        with torch.enable_grad():
+            loss = closure()
+        parameters = [p for group in self.param_groups for p in group["params"]]
+        moves = [0.1 * p.grad for p in parameters]
+        torch._foreach_add_([p.data for p in parameters], moves)
+        with torch.enable_grad():
+            closure()
+        torch._foreach_sub_([p.data for p in parameters], moves)
+        super().step()
+        return loss
+
+
+@pytest.mark.parametrize("optimizer", [lambda p, lr: torch.optim.LBFGS(p, lr=lr, max_iter=3), Ascending])
+@pytest.mark.parametrize("every", [1, 2])
+def test_an_optimizer_that_calls_its_closure_again_counts_no_batch(optimizer: Any, every: int, tmp_path: Path) -> None:
+    """Each call of `training_step` has the index that it has in `fit`; the loss on record is the first one."""
+    seen: list[Any] = []
+
+    def training_step(self: Any, batch: Any, batch_idx: int) -> Any:
+        loss = loss_of(self, batch) * (1 + batch_idx % 3)
+        seen.append((batch_idx, float(loss)))
+        self.log("train_loss", loss)
+        return loss
+
+    def on_train_batch_end(self: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        seen.append((batch_idx, float(outputs["loss"])))
+
+    module_class = steady(
+        training_step=training_step,
+        on_train_batch_end=on_train_batch_end,
+        configure_optimizers=lambda self: optimizer(self.parameters(), lr=self.hparams.lr),
+    )
+    records = records_of_test(seeded(module_class), accumulate_grad_batches=every, max_epochs=1)
+    ours = [*seen]
+    firsts = [loss for (before, _), (index, loss) in zip([(-1, 0.0), *ours], ours, strict=False) if index != before]
+    assert records.loss == pytest.approx([sum(firsts[i : i + every]) / every for i in range(0, 12 * every, every)])
+    seen.clear()
+    losses_of_fit(seeded(module_class), records.lr, accumulate_grad_batches=every)
+    assert len(ours) > 30
+    assert [index for index, _ in ours] == [index for index, _ in seen[: len(ours)]]
+    assert [loss for _, loss in ours] == pytest.approx([loss for _, loss in seen[: len(ours)]], rel=1e-4)
+    assert_no_trace(module_class, folder=tmp_path, accumulate_grad_batches=every)
