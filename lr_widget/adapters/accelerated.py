@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..engine import restorable
 from .adapted import Adapted, Held, adapted, framework
+from .precision import half_precision
 from .rates import put_rate
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def accelerate(
         _refuse_unprepared(accelerator, models)
     if accelerator.num_processes > 1 and not type(loader).__module__.startswith("accelerate."):
         raise _unprepared("the loader gives every one of several processes the same batches")
+    in_mixed_precision = partial(half_precision, models, accelerator.autocast)  # of the forward pass, not the loss
     found = {
         "model": model,
         "optimizer": optimizers if isinstance(optimizer, (list, tuple)) else optimizers[0],
@@ -61,7 +64,7 @@ def accelerate(
         "train_data": loader,
         "device": accelerator.device,
         "accumulation_steps": accelerator.gradient_accumulation_steps,
-        "autocast": accelerator.autocast if accelerator.native_amp and not is_prepared else None,
+        "autocast": in_mixed_precision if accelerator.native_amp and not is_prepared else None,
         "grad_scaler": accelerator.scaler,
         "also_restore": [Held(accelerator)],
     }

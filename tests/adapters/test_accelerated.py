@@ -50,6 +50,26 @@ def test_mixed_precision_is_that_of_the_accelerator(make: Any) -> None:
     assert found != plain_curve()
 
 
+@pytest.mark.parametrize("own_step", [False, True])
+def test_in_mixed_precision_the_loss_is_computed_in_single(own_step: bool) -> None:
+    """Before `prepare` as after it: a loss with a product of matrices shows the difference, and no trace is left."""
+
+    def product(output: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return ((output @ output.T - targets) ** 2).mean()
+
+    curves = []
+    for make in (prepared, unprepared_loop):
+        accelerator, model, optimizer, loader, _ = make(mixed_precision="bf16")
+        step = {"train_step": lambda model, batch: product(model(batch[0]), batch[1])} if own_step else {}
+        loss = None if own_step else product
+        look = Look(model, optimizer)
+        setup = adapters.accelerate(accelerator, model, optimizer, loss, loader, **step)
+        curves.append(list(range_test(**setup, **SWEEP).loss))
+        look.assert_unchanged()
+        assert list(range_test(**setup, **SWEEP).loss) == curves[-1]
+    assert curves[0] == curves[1]
+
+
 def test_an_accumulating_accelerator_makes_an_update_a_step() -> None:
     """With an accumulation over 2 batches, 12 steps draw 24 batches, and the last ones end the second pass."""
     loop = prepared(gradient_accumulation_steps=2)

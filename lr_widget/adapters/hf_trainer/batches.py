@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
+
+_Pair = TypeVar("_Pair")
 
 
 class Window:
@@ -46,20 +49,70 @@ class WindowedBatches:
         self._size = size
 
     def __iter__(self) -> Iterator[tuple[Any, Window]]:
-        return _Pass(self.loader, self._size)
+        source = iter(self.loader)
+        return _Pass(source, _windowed(source, self._size))
 
 
-class _Pass:
-    """One pass over the batches."""
+class Weighted(NamedTuple):
+    """A batch of validation data and the weight of its loss in the mean over all."""
 
-    def __init__(self, loader: Iterable[Any], size: int) -> None:
-        self._source = iter(loader)
-        self._pairs = _windowed(self._source, size)
+    batch: Any
+    weight: float
 
-    def __iter__(self) -> _Pass:
-        return self
 
-    def __next__(self) -> tuple[Any, Window]:
+class EvaluationBatches:
+    """Batches with weights that make their mean that of `evaluate()`: each counts by its samples.
+
+    Args:
+        loader: of the trainer.
+        full, last: weight of a full batch, and of the last one.
+        count: number of batches.
+    """
+
+    def __init__(self, loader: Iterable[Any], full: float, last: float, count: int) -> None:
+        self.loader = loader
+        self._weights = [full] * (count - 1) + [last]
+
+    def __iter__(self) -> Iterator[Weighted]:
+        source = iter(self.loader)
+        return _Pass(source, (Weighted(*pair) for pair in zip(source, self._weights, strict=True)))
+
+
+def in_evaluation(loader: Any, size: int, rank: int, num_processes: int) -> Any:
+    """Return the batches with their weights, or the loader where `evaluate()` gives all of them the same.
+
+    It repeats each loss as often as a full batch has samples, and of the last round, over all processes, it leaves out
+    what is more than there are samples.
+
+    Args:
+        loader: of the trainer, for validation.
+        size: samples of a full batch of one process.
+        rank, num_processes: index of this process, and their number.
+    """
+    total = size * num_processes
+    try:
+        rounds, rest = len(loader), len(loader.dataset) % total or total
+    except (AttributeError, TypeError, NotImplementedError):  # a stream
+        return loader
+    if not rounds or getattr(loader, "total_batch_size", None) != total or getattr(loader, "_drop_last", False):
+        return loader
+    mean = ((rounds - 1) * total + rest) / (rounds * num_processes)
+    return EvaluationBatches(loader, size / mean, min(max(rest - rank * size, 0), size) / mean, rounds)
+
+
+class _Pass(Iterator[_Pair]):
+    """One pass over the batches.
+
+    Args:
+        source: iterator of the loader.
+        pairs: the batches of this iterator, each with what belongs to it.
+    """
+
+    def __init__(self, source: Iterator[Any], pairs: Iterator[_Pair]) -> None:
+        self._source = source
+        self._pairs = pairs
+
+    def __next__(self) -> _Pair:
         return next(self._pairs)
 
     def _shutdown_workers(self) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from functools import wraps
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
 
+from ..precision import in_half_precision
 from ..processes import wrapped
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def begun(twin: Any, model: nn.Module) -> nn.Module:
@@ -30,7 +27,7 @@ def begun(twin: Any, model: nn.Module) -> nn.Module:
         trained: nn.Module = twin.model_wrapped  # after a train()
         return trained
     if twin.accelerator.native_amp and not getattr(model, "_is_accelerate_prepared", False):
-        model.forward = _in_half_precision(model.forward, twin.accelerator.autocast)
+        model.forward = in_half_precision(model.forward, twin.accelerator.autocast)
     if twin.args.n_gpu > 1:
         return nn.DataParallel(model)
     handler = getattr(twin.accelerator, "ddp_handler", None)
@@ -71,15 +68,3 @@ def _add_noise(twin: Any, model: nn.Module) -> None:
         return
     neftune = import_module("transformers.integrations.neftune")
     neftune.activate_neftune(model, twin.neftune_noise_alpha, twin.accelerator)
-
-
-def _in_half_precision(forward: Callable[..., Any], autocast: Callable[[], Any]) -> Callable[..., Any]:
-    """Wrap a forward pass as `accelerator.prepare` does: autocast inside, float32 outside."""
-
-    @wraps(forward)
-    def in_autocast(*args: Any, **kwargs: Any) -> Any:
-        with autocast():
-            return forward(*args, **kwargs)
-
-    in_single: Callable[..., Any] = import_module("accelerate.utils").convert_outputs_to_fp32(in_autocast)
-    return in_single

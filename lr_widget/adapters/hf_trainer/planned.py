@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import sys
 from typing import Any
 
 import torch
@@ -11,16 +12,33 @@ import torch
 from ..schedules import schedule_of
 
 
+def length_of(loader: Any) -> int | None:
+    """Return the number of batches of a pass; None where it is not known."""
+    try:
+        return len(loader)
+    except (TypeError, NotImplementedError):
+        return None
+
+
 def planned_steps(args: Any, loader: Any) -> int | None:
     """Return the number of optimizer steps of `train()`; None where its data has no length."""
     if args.max_steps > 0:
         return int(args.max_steps)
-    try:
-        batches = len(loader)
-    except (TypeError, NotImplementedError):
-        return None
-    updates = max(1, math.ceil(batches / args.gradient_accumulation_steps))
-    return int(max(1, math.ceil(float(args.num_train_epochs) * updates)))
+    updates = _updates(args, loader)
+    return None if updates is None else int(max(1, math.ceil(float(args.num_train_epochs) * updates)))
+
+
+def planned_epochs(args: Any, loader: Any) -> int:
+    """Return the number of epochs that `train()` begins; where its data has no length, as many as there can be."""
+    updates = _updates(args, loader)
+    if updates is None:
+        return sys.maxsize
+    return math.ceil(args.max_steps / updates if args.max_steps > 0 else float(args.num_train_epochs))
+
+
+def _updates(args: Any, loader: Any) -> int | None:
+    batches = length_of(loader)
+    return None if batches is None else max(1, math.ceil(batches / args.gradient_accumulation_steps))
 
 
 def planned_schedule(twin: Any, num_steps: int | None) -> str:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import math
+import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...checks import describe
 from ...restore import keep_rng
 from ...training import takes_options
 from ..adapted import Adapted, adapted, framework
-from ..rates import put_rate
-from .batches import WindowedBatches
-from .planned import planned_schedule, planned_steps
+from ..rates import put_rate, scaled, top_rate
+from .batches import WindowedBatches, in_evaluation
+from .planned import length_of, planned_epochs, planned_schedule, planned_steps
+from .rules import refuse
 from .step import TrainerStep
-from .twin import twin_of
+from .twin import twin_of, with_own_groups
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _BOUNDS = {"start_lr": 1e-7, "end_lr": 0.1}  # of fine-tuning; a test of more decades has fewer steps in each
-_OLDEST = (4, 46)  # where training_step got num_items_in_batch
-_ENGINES = {
-    "is_deepspeed_enabled": "DeepSpeed",
-    "is_fsdp_enabled": "FSDP",
-    "is_distributed_loading_by_transformers": "a DistributedConfig",
-}
-_STEPS_WITHIN_BACKWARD = ("lomo", "adalomo")  # and all layer-wise ones
 
 
 def transformers(trainer: Any, **keywords: Any) -> Adapted:
@@ -31,17 +28,19 @@ def transformers(trainer: Any, **keywords: Any) -> Adapted:
 
     The test computes each loss as the trainer does, through its own `training_step` and `compute_loss`, with its
     collator, sampler, precision, gradient accumulation, clipping, NEFTune and activation checkpointing, and in several
-    processes with its share of the data. The training that the rate is for is the one that its arguments plan: its
-    number of steps, and of our schedules the one that is most like its own. Nothing is logged, saved, counted or called
-    back, and `compute_metrics` plays no part. The loss on record is the one that the trainer logs, which with gradient
-    accumulation may be on another scale than that of `evaluate()`. Where the batches of an epoch do not fill all steps,
-    the rest is left out. The model is not compiled for the test.
+    processes with its share of the data; its `state` counts steps and epochs as in `train()`. The training that the
+    rate is for is the one that its arguments plan: its number of steps, and of our schedules the one that is most like
+    its own. Nothing is logged or saved, and `compute_metrics` plays no part. No callback is called, so do before the
+    test what one of yours does when training begins, such as to freeze weights. The loss on record is the one that the
+    trainer logs, which with gradient accumulation may be on another scale than that of `evaluate()`. Where the batches
+    of an epoch do not fill all steps, the rest is left out. The model is not compiled for the test.
 
     Args:
         trainer: the trainer; subclasses with a `compute_loss`, `training_step`, `create_optimizer` or
             `get_train_dataloader` of their own are heard.
         **keywords: those of `lr_widget.range_test`, in place of what the trainer says; `end_lr` is 0.1 without them. A
-            dataset as `val_data`, such as `trainer.eval_dataset`, is batched and its loss computed as in `evaluate()`.
+            dataset as `val_data`, such as `trainer.eval_dataset`, is batched and its loss computed as in `evaluate()`:
+            by `prediction_step`, and each batch counts by its samples.
 
     Returns:
         The keywords; their `apply` sets `trainer.args.learning_rate`, and the optimizer where there is one already.
@@ -50,20 +49,20 @@ def transformers(trainer: Any, **keywords: Any) -> Adapted:
         ImportError: transformers is not installed, or is older than 4.46.
         TypeError: this is no `Trainer`, or a keyword is none of `range_test`.
         ValueError: the trainer has no data, hands its steps to DeepSpeed or FSDP, or its optimizer steps within the
-            backward pass.
+            backward pass; or a callback or a method of its own has a part in the update.
     """
-    _refuse(trainer, framework("transformers", "transformers"))
+    refuse(trainer, framework("transformers", "transformers"))
     args = trainer.args
     with keep_rng():
         twin = twin_of(trainer)
         loader = twin.get_train_dataloader()
         steps = planned_steps(args, loader)
-        twin.state.max_steps = steps or 0
+        twin.state.max_steps, twin.state.num_train_epochs = steps or 0, planned_epochs(args, loader)
         _make_optimizer(twin, steps)
         schedule = planned_schedule(twin, steps)
-        val_data = _val_loader(twin, keywords.get("val_data"))
+        val_data = _val_loader(twin, keywords)
     size = keywords.get("accumulation_steps", _window_size(args, loader))
-    step = TrainerStep(twin, size)
+    step = TrainerStep(twin, size, length_of(loader) or size * (steps or 1))
     found = {
         "model": trainer.model,
         "optimizer": getattr(twin.optimizer, "optimizer", twin.optimizer),  # accelerate wraps it in train()
@@ -91,17 +90,18 @@ def transformers(trainer: Any, **keywords: Any) -> Adapted:
 # --- the data and the optimizer ---------------------------------------------------------------------------------------
 
 
-def _val_loader(twin: Any, given: Any) -> Any:
-    is_dataset = given is not None and (given is twin.eval_dataset or takes_options(given))
-    return twin.get_eval_dataloader(given) if is_dataset else given
+def _val_loader(twin: Any, keywords: Mapping[str, Any]) -> Any:
+    given, args = keywords.get("val_data"), twin.args
+    if given is None or not (given is twin.eval_dataset or takes_options(given)):
+        return given
+    loader = twin.get_eval_dataloader(given)
+    is_own_step = {"train_step", "val_step"} & keywords.keys()  # it takes batches without weights
+    return loader if is_own_step else in_evaluation(loader, args.eval_batch_size, args.process_index, args.world_size)
 
 
 def _window_size(args: Any, loader: Any) -> int:
     """Return the number of batches of an optimizer step; an epoch that is shorter makes one step."""
-    try:
-        return max(1, min(int(args.gradient_accumulation_steps), len(loader)))
-    except (TypeError, NotImplementedError):
-        return int(args.gradient_accumulation_steps)
+    return max(1, min(int(args.gradient_accumulation_steps), length_of(loader) or sys.maxsize))
 
 
 def _make_optimizer(twin: Any, steps: int | None) -> None:
@@ -124,7 +124,7 @@ def _put(trainer: Any, lr: float) -> list[str]:
     cls_and_kwargs = getattr(trainer, "optimizer_cls_and_kwargs", None)
     is_kept = trainer.optimizer is not None and trainer.model_init is None  # by the next train()
     if cls_and_kwargs is not None:
-        trainer.optimizer_cls_and_kwargs = (cls_and_kwargs[0], {**cls_and_kwargs[1], "lr": lr})
+        trainer.optimizer_cls_and_kwargs = (cls_and_kwargs[0], _at_rate(trainer, lr))
         places.append("optimizer_cls_and_kwargs")
     if is_kept:
         put_rate([trainer.optimizer], [trainer.lr_scheduler] if trainer.lr_scheduler is not None else [], lr)
@@ -153,42 +153,24 @@ def _put_into_args(trainer: Any, lr: float) -> None:
         )
 
 
+def _at_rate(trainer: Any, lr: float) -> dict[str, Any]:
+    """Return the keywords of the optimizer class with the rate in its first param group, the others in proportion."""
+    kwargs, made = with_own_groups(trainer.optimizer_cls_and_kwargs[1]), _optimizer_made(trainer)
+    top = top_rate(made.param_groups[0])
+    kwargs.setdefault("lr", getattr(made, "defaults", {}).get("lr", top))
+    groups = [each for each in kwargs.get("params", ()) if isinstance(each, dict)]
+    for rated in [kwargs, *(group for group in groups if "lr" in group)]:
+        rated["lr"] = scaled(rated["lr"], top, lr)
+    return kwargs
+
+
 def _rate_made(trainer: Any) -> float:
+    return top_rate(_optimizer_made(trainer).param_groups[0])
+
+
+def _optimizer_made(trainer: Any) -> Any:
     with keep_rng():
         twin = twin_of(trainer)
         twin.optimizer = None
         _make_optimizer(twin, 1)
-    group = twin.optimizer.param_groups[0]
-    return float(group.get("initial_lr", group["lr"]))
-
-
-# --- refusals ---------------------------------------------------------------------------------------------------------
-
-
-def _refuse(trainer: Any, package: Any) -> None:
-    version = tuple(int(part) for part in package.__version__.split(".")[:2])
-    if version < _OLDEST:
-        raise ImportError(
-            f"adapters.transformers needs transformers 4.46 or newer, got {package.__version__}; get it with "
-            "pip install -U 'lr_widget[transformers]'"
-        )
-    if not isinstance(trainer, package.Trainer):
-        raise TypeError(
-            f"adapters.transformers takes a transformers.Trainer, got {describe(trainer)}; make one of the model, its "
-            "TrainingArguments and the data"
-        )
-    for name, what in _ENGINES.items():
-        if getattr(trainer, name, False):
-            raise ValueError(
-                f"this Trainer hands its steps to {what}, which a range test cannot undo; make one without it for the "
-                "test, on a model that fits one device"
-            )
-    kind = str(getattr(trainer.args.optim, "value", trainer.args.optim))
-    if trainer.optimizer is None and (kind in _STEPS_WITHIN_BACKWARD or kind.endswith("layerwise")):
-        raise ValueError(
-            f"optim={kind!r} steps within the backward pass, where no rate can be swept; make a Trainer with another "
-            "optim for the test"
-        )
-    has_own_loader = type(trainer).get_train_dataloader is not package.Trainer.get_train_dataloader
-    if trainer.train_dataset is None and not has_own_loader:
-        raise ValueError("this Trainer has no train_dataset, so there is nothing to train on; make it with one")
+    return twin.optimizer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 from torch.utils.data import DataLoader
@@ -11,17 +12,36 @@ DATA = ("train_dataset", "eval_dataset")  # of a trainer
 
 
 def twin_of(trainer: Any) -> Any:
-    """Return a copy of the trainer with a `StandIn` for its accelerator, no callbacks, and a state of its own."""
+    """Return a copy of the trainer with a `StandIn` for its accelerator, no callbacks, and a state of its own.
+
+    Its state is as `train()` begins with it.
+    """
     twin = copy.copy(trainer)
     twin.accelerator = StandIn(trainer.accelerator)
     twin.state, twin.control = copy.deepcopy(trainer.state), copy.deepcopy(trainer.control)
-    twin.state.epoch = twin.state.epoch or 0.0  # None in transformers 4, until train() begins
+    twin.state.global_step, twin.state.epoch = 0, 0.0
     twin.callback_handler = copy.copy(trainer.callback_handler)
     twin.callback_handler.callbacks = []
     twin.is_in_train = True
+    if getattr(trainer, "optimizer_cls_and_kwargs", None) is not None:
+        kind, kwargs = trainer.optimizer_cls_and_kwargs
+        twin.optimizer_cls_and_kwargs = (kind, with_own_groups(kwargs))
     if hasattr(trainer, "_eval_dataloaders"):  # evaluate() keeps loaders with persistent workers there
         twin._eval_dataloaders = dict(trainer._eval_dataloaders)  # noqa: SLF001  # there is no public name
     return twin
+
+
+def with_own_groups(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Copy keywords of an optimizer: its maker takes "params" out of them, and torch completes param groups in place.
+
+    A generator of parameters becomes a list in the original, too, for it serves only once, and `train()` needs it.
+    """
+    if isinstance(kwargs.get("params"), Iterator):
+        kwargs["params"] = [*kwargs["params"]]
+    own = dict(kwargs)
+    if isinstance(own.get("params"), (list, tuple)):
+        own["params"] = [with_own_groups(each) if isinstance(each, dict) else each for each in own["params"]]
+    return own
 
 
 class StandIn:

@@ -11,7 +11,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from lr_widget import adapters, range_test
-from lr_widget.adapters.hf_trainer.batches import Window, WindowedBatches
+from lr_widget.adapters.hf_trainer.batches import Window, WindowedBatches, in_evaluation
 from tests.adapters import hugging_face as hf
 
 pytestmark = [pytest.mark.filterwarnings(noise) for noise in hf.NOISE]
@@ -56,6 +56,31 @@ def test_trainers_of_before_there_were_devices_count_too() -> None:
     window = Window(["a"])
     assert window.num_items(trainer) is window.num_items(trainer) is None
     assert calls == [1]
+
+
+class Loader(list[Any]):
+    """Three batches, as accelerate's loaders have them in one of two processes."""
+
+    total_batch_size = 4
+    dataset = range(9)
+
+
+@pytest.mark.parametrize(("rank", "expected"), [(0, [4 / 3, 4 / 3, 2 / 3]), (1, [4 / 3, 4 / 3, 0])])
+def test_weights_of_validation_are_as_evaluate_counts_the_samples(rank: int, expected: list[float]) -> None:
+    """Of nine samples in rounds of two by two, the last is the first process's; the other one repeats a sample."""
+    batches = in_evaluation(Loader("abc"), 2, rank, 2)
+    for _ in range(2):
+        pairs = [*batches]
+        assert [batch for batch, _ in pairs] == [*"abc"]
+        assert [weight for _, weight in pairs] == pytest.approx(expected)
+
+
+def test_batches_that_evaluate_cannot_count_have_no_weights() -> None:
+    """Those of a loader that the accelerator does not know, and of a stream."""
+    foreign, stream = ["a"], Loader("abc")
+    stream.dataset = iter("abc")  # type: ignore[assignment]  # has no length
+    assert in_evaluation(foreign, 2, 0, 1) is foreign
+    assert in_evaluation(stream, 2, 0, 2) is stream
 
 
 class Broken(hf.transformers.Trainer):

@@ -32,6 +32,15 @@ class OwnLoss(transformers.Trainer):
         return (loss, outputs) if return_outputs else loss
 
 
+class ByProgress(transformers.Trainer):
+    """Weights its loss by how far the training is."""
+
+    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+        state = self.state
+        weight = 1 + state.global_step / state.max_steps + state.epoch / state.num_train_epochs
+        return super().compute_loss(*args, **kwargs) * weight
+
+
 class OwnStep(transformers.Trainer):
     """Has a training step of its own."""
 
@@ -100,6 +109,9 @@ CASES: dict[str, dict[str, Any]] = {
     "accumulation over an epoch": {"data": hf.sentences(8), "gradient_accumulation_steps": 4},
     "an own loss": {"kind": OwnLoss},
     "an own loss with accumulation": {"kind": OwnLoss, "gradient_accumulation_steps": 2},
+    "a loss by progress": {"kind": ByProgress},
+    "a loss by progress with accumulation": {"kind": ByProgress, "gradient_accumulation_steps": 3},
+    "a loss by progress on a stream": {"kind": ByProgress, "data": Stream()},
     "an own step": {"kind": OwnStep},
     "an own optimizer": {"kind": OwnOptimizer},
     "an own loader": {"kind": OwnLoader},

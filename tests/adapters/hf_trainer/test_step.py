@@ -65,7 +65,7 @@ class Counting(transformers.Trainer):
     ) -> Any:
         assert len(self.train_dataset) == 24
         assert self.is_in_train
-        assert self.state.epoch == 0
+        assert self.state.epoch == self.count / 6
         assert self.state.max_steps == 12
         loss, outputs = super().compute_loss(model, inputs, return_outputs=True)
         self.teacher(outputs.logits.detach())
@@ -88,6 +88,67 @@ def test_the_books_of_a_trainer_come_back(tmp_path: Path) -> None:
     assert trainer.teacher.num_batches_tracked == 0
     assert trainer.teacher.running_mean.tolist() == [0, 0]
     assert trainer.state.log_history == []
+
+
+STEPS: list[tuple[bool, int, float]] = []  # a record, which stays after a test
+
+
+class Counted(transformers.Trainer):
+    """Looks at the count of steps."""
+
+    def compute_loss(self, model: Any, *args: Any, **kwargs: Any) -> Any:
+        STEPS.append((model.training, self.state.global_step, self.state.epoch))
+        return super().compute_loss(model, *args, **kwargs)
+
+
+def test_steps_are_counted_from_the_start_as_train_counts_them(tmp_path: Path) -> None:
+    """Also in validation, after a training and in a second test."""
+    trainer = hf.trainer_of(tmp_path, kind=Counted, gradient_accumulation_steps=2)
+    trainer.train()
+    setup = adapters.transformers(trainer, val_data=hf.sentences(8), val_every=2)
+    for _ in range(2):
+        STEPS.clear()
+        range_test(**{**setup, "num_steps": 4}, progress=False)
+        trained = [[(True, step, pytest.approx(step / 3))] * 2 for step in range(4)]
+        validated = [(False, step, pytest.approx(step / 3)) for step in (2, 4)]
+        seen = STEPS[:]
+        assert seen == [*trained[0], *trained[1], validated[0], *trained[2], *trained[3], validated[1]]
+    assert trainer.state.global_step == 6
+
+
+def counted_loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
+    """The sum over the batch, divided by the number of labels where the trainer counts them."""
+    summed = nn.functional.cross_entropy(outputs.logits, labels, reduction="sum")
+    return summed / (3 if num_items_in_batch is None else num_items_in_batch)
+
+
+class OwnPrediction(transformers.Trainer):
+    """Validates in its own way."""
+
+    def prediction_step(self, *args: Any, **kwargs: Any) -> Any:
+        loss, *others = super().prediction_step(*args, **kwargs)
+        return loss * 2, *others
+
+
+@pytest.mark.parametrize("case", [{"kind": OwnPrediction}, {"options": {"compute_loss_func": counted_loss}}])
+def test_a_batch_is_validated_as_in_evaluate(tmp_path: Path, case: Any) -> None:
+    """By the trainer's `prediction_step`, with the count of labels where that one gives it."""
+    trainer = hf.trainer_of(tmp_path, **case)
+    data = hf.sentences(9)
+    setup = adapters.transformers(trainer, val_data=data, val_every=1, start_lr=1e-30, end_lr=1e-29)
+    records = range_test(**setup, **SHORT)
+    assert records.val_loss.tolist() == pytest.approx([trainer.evaluate(data)["eval_loss"]] * 5)
+
+
+def test_validation_data_without_labels_are_refused(tmp_path: Path) -> None:
+    """`evaluate()` has no loss of them."""
+    trainer = hf.trainer_of(tmp_path)
+    trainer.label_names = ["others"]
+    setup = adapters.transformers(trainer, val_data=hf.sentences(8), val_every=1)
+    with pytest.raises(
+        ValueError, match=r"val_data must have the labels that evaluate\(\) needs.*got .*'labels'.*; name"
+    ):
+        range_test(**setup, **SHORT)
 
 
 def test_the_data_is_not_copied(tmp_path: Path) -> None:

@@ -1,10 +1,8 @@
-"""The keywords of a trainer, the rate that goes back to it, and what is refused."""
+"""The keywords of a trainer, and the rate that goes back to it."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -68,6 +66,21 @@ def test_an_optimizer_class_gets_the_rate(tmp_path: Path) -> None:
     assert setup.apply(0.02) == ["args.learning_rate", "optimizer_cls_and_kwargs"]
     assert kwargs == {"lr": 0.5, "momentum": 0.9}
     assert first_rate(trainer) == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize("of_first", [{"lr": 0.5}, {}])
+def test_the_groups_of_an_optimizer_class_keep_their_proportions(tmp_path: Path, of_first: Any) -> None:
+    """Rates of param groups follow, too; a group without one has that of the keywords."""
+    model = hf.bert()
+    head, rest = [*model.classifier.parameters()], [*model.bert.parameters()]
+    kwargs = {"params": [{"params": head, **of_first}, {"params": rest, "lr": 0.05}], "lr": 0.5, "momentum": 0.9}
+    trainer = hf.trainer_of(tmp_path, model, options={"optimizer_cls_and_kwargs": (torch.optim.SGD, kwargs)})
+    setup = adapters.transformers(trainer)
+    assert setup.apply(0.04) == ["args.learning_rate", "optimizer_cls_and_kwargs"]
+    assert setup.apply(0.02) == ["args.learning_rate", "optimizer_cls_and_kwargs"]
+    assert [each.get("lr") for each in kwargs["params"]] == [of_first.get("lr"), 0.05]
+    assert first_rate(trainer) == pytest.approx(0.02)
+    assert [group["initial_lr"] for group in trainer.optimizer.param_groups] == pytest.approx([0.02, 0.002])
 
 
 def test_a_model_that_is_made_anew_is_trained_at_the_rate(tmp_path: Path) -> None:
@@ -225,8 +238,8 @@ def test_a_given_step_gets_the_trainers_batches(tmp_path: Path) -> None:
 
 def test_validation_is_that_of_the_trainer(tmp_path: Path) -> None:
     """The loss of `evaluate()`, in eval mode; of a dataset or of batches."""
-    held_out = hf.sentences(8)
-    for data in (held_out, held_out.rows):  # a list of rows is known as the trainer's own dataset
+    held_out = hf.sentences(9)  # the last batch is of one sample
+    for data in (hf.sentences(8), held_out, held_out.rows):  # a list of rows is known as the trainer's own dataset
         trainer = hf.trainer_of(tmp_path, options={"eval_dataset": data}, label_smoothing_factor=0.1)
         before = hf.parts_of(trainer, tmp_path)
         setup = adapters.transformers(trainer, val_data=data)
@@ -235,55 +248,3 @@ def test_validation_is_that_of_the_trainer(tmp_path: Path) -> None:
         assert hf.parts_of(trainer, tmp_path) == before
         assert records.val_loss.tolist() == pytest.approx([trainer.evaluate()["eval_loss"]] * 5)
     assert "val_step" not in adapters.transformers(trainer)
-
-
-# --- refusals ----------------------------------------------------------------------------------------------------------
-
-
-def test_an_old_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its training steps count otherwise."""
-    trainer = hf.trainer_of(tmp_path)
-    monkeypatch.setattr(import_module("transformers"), "__version__", "4.45.2")
-    with pytest.raises(
-        ImportError, match=r"needs transformers 4\.46 or newer, got 4\.45\.2; get it with pip install -U"
-    ):
-        adapters.transformers(trainer)
-
-
-@pytest.mark.parametrize(
-    ("name", "what"),
-    [
-        ("is_deepspeed_enabled", "DeepSpeed"),
-        ("is_fsdp_enabled", "FSDP"),
-        ("is_distributed_loading_by_transformers", "a DistributedConfig"),
-    ],
-)
-def test_foreign_engines_are_refused(tmp_path: Path, name: str, what: str) -> None:
-    """They hold weights and optimizer states where nothing can put them back."""
-    trainer = hf.trainer_of(tmp_path)
-    setattr(trainer, name, True)
-    with pytest.raises(ValueError, match=f"hands its steps to {what}.* make one without it for the test"):
-        adapters.transformers(trainer)
-
-
-@pytest.mark.parametrize("optim", ["lomo", "adalomo", "galore_adamw_layerwise"])
-def test_optimizers_that_step_within_the_backward_pass_are_refused(tmp_path: Path, optim: str) -> None:
-    """They would be made with hooks on the weights."""
-    trainer = hf.trainer_of(tmp_path)
-    trainer.args.optim = optim
-    with pytest.raises(ValueError, match=f"optim='{optim}' steps within the backward pass"):
-        adapters.transformers(trainer)
-
-
-def test_a_trainer_without_data_is_refused(tmp_path: Path) -> None:
-    """There is nothing to train on."""
-    trainer = hf.trainer_of(tmp_path)
-    trainer.train_dataset = None
-    with pytest.raises(ValueError, match="this Trainer has no train_dataset, so there is nothing to train on"):
-        adapters.transformers(trainer)
-
-
-def test_something_else_than_a_trainer_is_refused() -> None:
-    """A model, say."""
-    with pytest.raises(TypeError, match=r"adapters\.transformers takes a transformers\.Trainer, got .*SimpleNamespace"):
-        adapters.transformers(SimpleNamespace())

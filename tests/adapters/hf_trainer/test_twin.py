@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from lr_widget import adapters, range_test
 from lr_widget.adapters.hf_trainer.twin import StandIn, twin_of
 from tests.adapters import hugging_face as hf
 
@@ -38,6 +39,30 @@ def test_kept_evaluation_loaders_are_not_shared(tmp_path: Path) -> None:
     twin = twin_of(trainer)
     twin._eval_dataloaders["more"] = "new"
     assert trainer._eval_dataloaders == {"eval": "kept"}
+
+
+@pytest.mark.parametrize("form", ["list", "generator", "groups", "groups of generators"])
+def test_an_optimizer_class_with_parameters_trains_these_after_a_test(tmp_path: Path, form: str) -> None:
+    """`create_optimizer` takes them out of the keywords, torch fills in groups, and a generator serves once."""
+
+    def trainer() -> Any:
+        model = hf.bert()
+        head: Any = model.classifier.parameters() if "generator" in form else [*model.classifier.parameters()]
+        params = [{"params": head, "weight_decay": 0.1}] if "groups" in form else head
+        return hf.trainer_of(
+            tmp_path, model, options={"optimizer_cls_and_kwargs": (torch.optim.AdamW, {"params": params})}
+        )
+
+    ours, other = trainer(), trainer()
+    for _ in range(2):
+        setup = adapters.transformers(ours)
+        range_test(**setup, num_steps=3, progress=False)
+    for each in (ours, other):
+        each.optimizer_cls_and_kwargs[1]["lr"] = 0.02
+        torch.manual_seed(5)
+        each.train()
+    hf.same_training(ours, other)
+    assert len(ours.optimizer.param_groups) == 1
 
 
 class Accelerator:
