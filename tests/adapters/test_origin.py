@@ -12,8 +12,7 @@ from torch import nn
 
 from lr_widget import LRRecords, range_test
 from lr_widget.adapters import Origin, origin_of
-from lr_widget.adapters.origin import unmarked
-from lr_widget.adapters.origin import mark_of
+from lr_widget.adapters.origin import mark_of, unmarked
 from lr_widget.restore import Snapshot
 
 
