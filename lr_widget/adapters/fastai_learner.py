@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,6 +11,7 @@ import torch
 from ..distributed import is_alone
 from ..restore import keep_rng
 from .adapted import Adapted, adapted, framework
+from .rates import scaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +24,7 @@ _BESIDE = (
     *("fastai.callback.wandb", "fastai.callback.tensorboard", "fastai.callback.neptune", "fastai.callback.comet"),
     *("fastai.callback.captum", "fastai.callback.azureml", "fastai.learner.Recorder", "fastai.learner.SkipToEpoch"),
 )
+_AT_THE_START = ("before_fit", "before_epoch")
 _UP_TO_THE_LOSS = ("before_train", "before_batch", "after_pred", "after_loss")
 _AFTER_THE_LOSS = ("before_backward", "after_backward", "before_step", "after_step")
 _UPDATING = ("_do_grad_opt", "_backward", "_step")
@@ -31,8 +34,10 @@ def fastai(learner: Any, n_epoch: int | None = None, **keywords: Any) -> Adapted
     """Make the keywords of a range test from a fastai `Learner`.
 
     The loss is that of the learner's `loss_func` on batches of `learner.dls.train`, with the callbacks that take part
-    in it, such as MixUp; `MixedPrecision`, `GradientClip` and `GradientAccumulation` become keywords. The learner's
-    own callbacks, recorder and progress bar hear nothing of the test: copies take part.
+    in it, such as MixUp, or that prepare the fit or the epoch, as one of yours that freezes; `MixedPrecision`,
+    `GradientClip` and `GradientAccumulation` become keywords. The learner's own callbacks, recorder and progress bar
+    hear nothing of the test: copies take part. The end of a batch, `after_batch`, is heard only by callbacks that also
+    take part up to its loss; what others do after an update, such as clamping weights or stopping, plays no part.
 
     Args:
         learner: the learner; its optimizer is made for the test where it has none yet.
@@ -114,8 +119,10 @@ class LearnerStep:
         """
         twin = self._twin
         if self._num_batches == 0:  # here and not before: what the callbacks begin comes back after the test
-            for event in ("before_fit", "before_epoch", "before_train"):
+            for event in (*_AT_THE_START, "before_train"):
                 twin(event)
+        elif twin.training:
+            twin("after_batch")  # of the last batch, for its update has been made by now
         twin.training, twin.loss_grad = model.training, None
         twin.one_batch(self._num_batches % twin.n_iter, batch)
         self._num_batches += 1
@@ -158,12 +165,15 @@ def _twin(learner: Any, loader: Any, n_epoch: int) -> Any:
     twin.cbs, twin.dls = type(learner.cbs)(), copy.copy(learner.dls)
     twin.dls.loaders = [loader]
     twin._do_grad_opt = _nothing  # noqa: SLF001  # fastai has no public way to end a batch at its loss
+    twin._with_events = partial(_without_end, twin)  # noqa: SLF001  # likewise
     twin._end_cleanup()  # noqa: SLF001  # a fit that was interrupted has left its last batch
     for callback in learner.cbs:
-        own = copy.copy(callback)
+        own, events = copy.copy(callback), _events(callback)
+        if not any(event in _UP_TO_THE_LOSS for event in events):
+            vars(own)["after_batch"] = _nothing  # one that logs or stops
         own.learn = twin
         setattr(twin, callback.name, own)
-        if _takes_part(callback):
+        if events:
             twin.cbs.append(own)
     if isinstance(learner.opt_func, framework("fastai.optimizer", "fastai").OptimWrapper):
         twin.opt = learner.opt_func  # it is the optimizer already, whose state create_opt would clear
@@ -177,15 +187,27 @@ def _nothing() -> None:
     """Take the place of the backward pass and the update."""
 
 
-def _takes_part(callback: Any) -> bool:
-    """Return True for a callback that the loss depends on.
+def _without_end(twin: Any, work: Callable[[], Any], event: str, cancelled: type[Exception], *more: Any) -> None:
+    """Take the place of `Learner._with_events`, and leave the end of a batch to the time after its update."""
+    if event != "batch" or not twin.training:
+        type(twin)._with_events(twin, work, event, cancelled, *more)  # noqa: SLF001  # in its place
+        return
+    try:
+        twin("before_batch")
+        work()
+    except cancelled:
+        twin.loss_grad = None
+
+
+def _events(callback: Any) -> list[str]:
+    """Return the events with which a callback takes part in the loss, none for one that does not.
 
     Raises:
         ValueError: it takes part in the update itself.
     """
     name = type(callback).__name__
     if name in _TRANSLATED:
-        return False
+        return []
     if type(callback).__module__ == "fastai.distributed":
         raise ValueError(f"{name} trains on several devices, the test on one; leave it out for the test")
     own = [*_own_events(callback)]
@@ -194,12 +216,12 @@ def _takes_part(callback: Any) -> bool:
             f"the callback {name} takes part in the update (with {own[-1]}), which the test makes by itself; leave it "
             f"out for the test, as in `with learner.removed_cbs(learner.{callback.name}): …`"
         )
-    return bool(own)
+    return own
 
 
 def _own_events(callback: Any) -> Iterator[str]:
-    """Yield the events of a batch that a callback hears, but for those of showing and logging."""
-    for event in (*_UP_TO_THE_LOSS, *_AFTER_THE_LOSS):
+    """Yield the events up to the update that a callback hears, but for those of showing and logging."""
+    for event in (*_AT_THE_START, *_UP_TO_THE_LOSS, *_AFTER_THE_LOSS):
         method = vars(callback).get(event) or getattr(type(callback), event, None)
         where = f"{getattr(method, '__module__', '')}.{getattr(method, '__qualname__', '')}"
         if method is not None and not where.startswith(_BESIDE):
@@ -254,14 +276,10 @@ def _put(learner: Any, num_groups: int, lr: float) -> list[str]:
     keywords = getattr(learner.opt_func, "keywords", {})
     held = keywords.get("lr", learner.lr) if learner.opt is None else learner.lr
     first = _rates(held, num_groups)[0]
-
-    def scaled(rate: Any) -> Any:
-        return None if rate is None else lr if rate == first else rate / first * lr
-
     if isinstance(held, slice):
-        learner.lr = slice(scaled(held.start), scaled(held.stop))
+        learner.lr = slice(*(rate and scaled(rate, first, lr) for rate in (held.start, held.stop)))
     else:
-        learner.lr = [scaled(rate) for rate in held] if hasattr(held, "__len__") else lr
+        learner.lr = [scaled(rate, first, lr) for rate in held] if hasattr(held, "__len__") else lr
     if "lr" not in keywords:
         return ["lr"]
     function = learner.opt_func  # whose own rate would take the place of the learner's with a new optimizer

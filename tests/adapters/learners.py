@@ -83,6 +83,37 @@ class Noted(fai.Callback):  # type: ignore[misc]  # fastai has no types
             self.rates.append([float(hypers["lr"]) for hypers in self.opt.hypers])
 
 
+class Frozen(fai.Callback):  # type: ignore[misc]  # likewise
+    """Freezes the body of the model of `pictures` at an event."""
+
+    def __init__(self, event: str) -> None:
+        setattr(self, event, self._freeze)
+
+    def _freeze(self) -> None:
+        for parameter in self.model[0].parameters():
+            parameter.requires_grad_(False)
+
+
+class Clamped(fai.Callback):  # type: ignore[misc]  # likewise
+    """Brightens the pictures from batch to batch, as it counts them, and clamps the weights after each update."""
+
+    run_valid = False
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def before_batch(self) -> None:
+        """Brighten the pictures."""
+        self.learn.xb = (self.xb[0] + 0.1 * self.seen,)
+
+    def after_batch(self) -> None:
+        """Count the batch, and clamp the weights."""
+        self.seen += 1
+        with torch.no_grad():
+            for parameter in self.model.parameters():
+                parameter.clamp_(-0.1, 0.1)
+
+
 def fit(learner: fai.Learner, n_epoch: int = 1, how: str = "fit", **settings: Any) -> Noted:
     """Train a learner by one of its own methods without a word, and return what was noted."""
     noted = Noted()

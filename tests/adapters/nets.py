@@ -101,6 +101,16 @@ class Careful(skorch.NeuralNetClassifier):  # type: ignore[misc]  # likewise
         return loss + 0.05 * self.module_.hidden.weight.abs().sum() if training else loss
 
 
+class Halved(skorch.NeuralNetClassifier):  # type: ignore[misc]  # likewise
+    """A classifier that halves the gradients of its first layer."""
+
+    def on_grad_computed(self, net: Any, named_parameters: Any, **more: Any) -> None:
+        """Halve them."""
+        for name, parameter in named_parameters:
+            if name.startswith("hidden"):
+                parameter.grad /= 2
+
+
 class Pair(skorch.NeuralNetClassifier):  # type: ignore[misc]  # likewise
     """A classifier whose step makes two updates, with an optimizer for each layer."""
 

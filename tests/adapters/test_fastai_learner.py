@@ -10,7 +10,7 @@ import torch
 
 from lr_widget import adapters, range_test
 
-from .learners import fai, fit, halves, language, pictures, tabular
+from .learners import Clamped, Frozen, fai, fit, halves, language, pictures, tabular
 
 # Warnings of fastai, of torch about fastai, and of pandas are theirs; that of our own is none of them.
 pytestmark = [
@@ -70,6 +70,9 @@ LEARNERS: dict[str, Any] = {
     "frozen norms without training": lambda: pictures(train_bn=False),
     "decay of norms and biases": lambda: pictures(wd_bn_bias=True, wd=0.3),
     "recurrent": language,
+    "frozen when the fit starts": lambda: pictures(cbs=Frozen("before_fit")),
+    "frozen when an epoch starts": lambda: pictures(cbs=Frozen("before_epoch")),
+    "clamped after the update": lambda: pictures(cbs=Clamped()),
 }
 
 
@@ -78,6 +81,31 @@ def test_callbacks_and_settings_take_part(name: str) -> None:
     """The losses are those of fit with callbacks that mix, clip, accumulate or regularise."""
     learner = LEARNERS[name]()
     assert at_one_rate(learner, 0.02) == fit(LEARNERS[name](), lr=0.02).losses[:10]
+
+
+def test_validations_between_the_steps_change_no_loss() -> None:
+    """The end of a batch is heard once, after its update, with `val_data`, too."""
+    learner = pictures(cbs=Clamped())
+    setup = adapters.fastai(learner, val_data=learner.dls.valid, val_every=1, num_steps=10, schedule=lambda step: 0.02)
+    records = range_test(**setup, diverge_factor=None, progress=False)
+    assert list(records.loss) == fit(pictures(cbs=Clamped()), lr=0.02).losses
+
+
+def test_what_others_do_after_a_batch_plays_no_part() -> None:
+    """A callback without a part in the batch itself, such as one that logs or stops, does not hear of its end."""
+
+    class Stopping(fai.Callback):
+        def before_fit(self) -> None:
+            self.least = 0.0
+
+        def after_batch(self) -> None:
+            raise fai.CancelFitException
+
+    class Logging(fai.Callback):
+        def after_batch(self) -> None:
+            raise AssertionError
+
+    assert at_one_rate(pictures(cbs=[Stopping(), Logging()]), 0.02) == at_one_rate(pictures(), 0.02)
 
 
 def test_frozen_norms_stay_in_eval_mode() -> None:

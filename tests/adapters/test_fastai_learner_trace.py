@@ -11,7 +11,7 @@ from lr_widget import adapters, iter_range_test, probe, range_test
 from lr_widget.engine import make_plan
 from tests.no_trace.state import Look, values
 
-from .learners import fai, fit, halves, language, pictures, tabular
+from .learners import Clamped, Frozen, fai, fit, halves, language, pictures, tabular
 
 # Warnings of fastai, of torch about fastai, and of pandas are theirs; that of our own is none of them.
 pytestmark = [
@@ -53,6 +53,9 @@ MAKERS: dict[str, Any] = {
     "callbacks": lambda: pictures(cbs=[fai.MixUp(), fai.GradientClip(), Counting(), fai.ActivationStats()]),
     "groups": lambda: pictures(splitter=halves, lr=slice(1e-3, 1e-2), opt_func=fai.ranger),
     "recurrent": language,
+    "frozen": lambda: pictures(cbs=Frozen("before_fit")),
+    "clamped": lambda: pictures(cbs=[Clamped(), Frozen("before_epoch")]),
+    "channels last": lambda: pictures(cbs=fai.ChannelsLast()),
 }
 
 

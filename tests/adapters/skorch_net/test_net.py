@@ -7,14 +7,18 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from skorch.helper import predefined_split
 from torch import nn
+from torch.optim import lr_scheduler as torchs
 
 from lr_widget import adapters, range_test
+from lr_widget.adapters.skorch_net import net as net_module
 from tests.no_trace.state import Look
 
-from .accelerated_loop import new_accelerator
-from .nets import Careful, Columns, Halves, Net, Pair, Plain, X, Y, classifier, noted, seed_everything, skorch
+from ..accelerated_loop import new_accelerator
+from ..nets import Careful, Columns, Halved, Halves, Net, Pair, Plain, X, Y, classifier, noted, seed_everything, skorch
 
 # Warnings of skorch and of torch about it are theirs; that of our own is none of them.
 pytestmark = [
@@ -73,6 +77,7 @@ NETS: dict[str, Any] = {
     "begun anew": lambda: classifier(callbacks=[callbacks.Initializer("hidden.weight", fn=nn.init.zeros_)]),
     "regularized": lambda: classifier(Careful),
     "with a step of its own": lambda: classifier(Pair),
+    "with gradients of its own": lambda: classifier(Halved),
 }
 
 
@@ -188,24 +193,51 @@ def test_an_input_shape_that_is_set_when_a_fit_begins_is_set_for_the_test() -> N
     assert net.module__inputs == 3
 
 
-@pytest.mark.parametrize(
-    ("policy", "schedule"),
-    [("CosineAnnealingLR", "cosine"), (torch.optim.lr_scheduler.OneCycleLR, "one_cycle"), ("StepLR", "constant")],
-)
-def test_the_length_and_the_schedule_are_those_of_the_fit(policy: Any, schedule: str) -> None:
-    """With 240 rows for training, 32 a batch, an epoch has 8 updates."""
-    net = classifier(max_epochs=5, callbacks=[callbacks.LRScheduler(policy)])
+SCHEDULERS: dict[str, Any] = {
+    "cosine": ("cosine", {"policy": "CosineAnnealingLR", "T_max": 5}),
+    "one cycle": ("one_cycle", {"policy": torchs.OneCycleLR, "max_lr": 0.1, "total_steps": 40, "step_every": "batch"}),
+    "steps": ("constant", {"policy": "StepLR", "step_size": 2}),
+    "plateau": ("constant", {"policy": "ReduceLROnPlateau"}),
+    "warm-up": ("constant", {"policy": torchs.LinearLR}),
+    "falling line": ("linear", {"policy": torchs.LinearLR, "start_factor": 1.0, "end_factor": 0.0}),
+    "line of epochs": ("linear", {"policy": "LambdaLR", "lr_lambda": lambda step: max(0, 1 - step / 5)}),
+    "line of batches": (
+        "linear_with_warmup",
+        {"policy": "LambdaLR", "lr_lambda": lambda step: min(step / 4, 1 - step / 40), "step_every": "batch"},
+    ),
+    "two groups": ("linear", {"policy": "LambdaLR", "lr_lambda": [lambda step: 1 - step / 5, lambda step: 1.0]}),
+    "made by a function": ("linear", {"policy": lambda optimizer, **more: torchs.PolynomialLR(optimizer, 5)}),
+}
+
+
+@pytest.mark.parametrize("is_trained", [False, True])
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_the_length_and_the_schedule_are_those_of_the_fit(name: str, is_trained: bool) -> None:
+    """With 240 rows for training, 32 a batch, an epoch has 8 updates; the optimizer is as it was."""
+    schedule, settings = SCHEDULERS[name]
+    groups = {"optimizer__param_groups": [("last.*", {})]} if name == "two groups" else {}
+    net = classifier(max_epochs=5, callbacks=[callbacks.LRScheduler(**settings)], **groups)
+    if is_trained:
+        net.fit(X, Y)
+    look = Look(net)
     setup = adapters.skorch(net, X, Y)
+    look.assert_unchanged("by the adapter")
     assert (setup["train_steps"], setup["train_schedule"]) == (40, schedule)
 
 
-def test_a_validation_loss_is_that_of_a_net_in_eval_mode() -> None:
-    """Batches of `val_data` get no regularization that is for the training, and no update."""
-    for cls in (Careful, Pair):
-        net = classifier(cls).initialize()
-        with torch.no_grad():
-            net.module_.eval()
-            expected = nn.functional.nll_loss(torch.log(net.module_(torch.tensor(X))), torch.tensor(Y)).item()
-        setup = adapters.skorch(net, X, Y, val_data=[(torch.tensor(X), torch.tensor(Y))], val_every=1)
-        records = range_test(**setup, schedule=lambda step: 1e-12, num_steps=2, progress=False)
-        assert records.val_loss[1] == pytest.approx(expected, rel=1e-4)
+def test_a_pipeline_is_told_to_give_its_net() -> None:
+    """The sentence has the two expressions, and they work."""
+    pipe = make_pipeline(StandardScaler(), classifier())
+    with pytest.raises(
+        TypeError, match=r"got .*Pipeline.* the last step, pipe\[-1\], .* pipe\[:-1\].fit_transform\(X\)"
+    ):
+        adapters.skorch(pipe, X, Y)
+    records = range_test(**adapters.skorch(pipe[-1], pipe[:-1].fit_transform(X), Y), num_steps=10, progress=False)
+    assert records.stop_reason in ("completed", "diverged")
+
+
+def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test runs in one process."""
+    monkeypatch.setattr(net_module, "is_alone", lambda: False)
+    with pytest.raises(ValueError, match="runs in one process; start it without a launcher"):
+        adapters.skorch(classifier(), X, Y)

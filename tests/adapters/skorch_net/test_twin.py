@@ -13,7 +13,7 @@ from lr_widget import adapters, probe, range_test
 from lr_widget.engine import make_plan
 from tests.no_trace.state import Look, values
 
-from .nets import Careful, Net, Pair, X, Y, classifier, noted, seed_everything, skorch
+from ..nets import Careful, Halved, Net, Pair, X, Y, classifier, noted, seed_everything, skorch
 
 # Warnings of skorch and of torch about it are theirs; that of our own is none of them.
 pytestmark = [
@@ -41,6 +41,7 @@ NETS: dict[str, Any] = {
         ],
     ),
     "with a step of its own": lambda: classifier(Pair),
+    "with gradients of its own": lambda: classifier(Halved),
     "on and on": lambda: classifier(warm_start=True, optimizer=torch.optim.SGD, optimizer__momentum=0.9),
 }
 

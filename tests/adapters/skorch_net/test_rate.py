@@ -1,4 +1,4 @@
-"""The adapter of skorch: the rate in the net's own fit, refusals, and the scripts of the first tutorials."""
+"""The adapter of skorch: the rate in the net's own fit, and the scripts of the first tutorials."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from sklearn.datasets import make_moons
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from skorch.hf import AccelerateMixin
 from torch import nn
 
 from lr_widget import adapters, range_test
-from lr_widget.adapters import skorch_net
 
-from .accelerated_loop import new_accelerator
-from .nets import Net, Pair, X, Y, classifier, noted, seed_everything, skorch
+from ..nets import Net, Pair, X, Y, classifier, noted, seed_everything, skorch
 
 # Warnings of skorch and of torch about it are theirs; that of our own is none of them.
 pytestmark = [
@@ -84,6 +81,26 @@ def test_a_schedule_has_the_rate_as_its_top() -> None:
     assert noted(net.fit(X, Y)).rates[0] == [3e-3]
 
 
+@pytest.mark.parametrize(
+    ("policy", "keywords"),
+    [
+        (torch.optim.lr_scheduler.OneCycleLR, {"max_lr": 0.5, "total_steps": 40}),
+        ("CyclicLR", {"base_lr": 0.1, "max_lr": 0.5}),
+        ("WarmRestartLR", {}),
+    ],
+)
+def test_a_schedule_with_a_top_of_its_own_is_refused(policy: Any, keywords: dict[str, Any]) -> None:
+    """The net would train with that, whatever its lr is; nothing is changed."""
+    scheduler = skorch.callbacks.LRScheduler(policy, **keywords)
+    net = classifier(callbacks=[scheduler])
+    with pytest.raises(
+        ValueError,
+        match=r"an LRScheduler with (OneCycle|Cyclic|WarmRestart)LR, whose max_lr is .*; give it max_lr=0.003$",
+    ):
+        adapters.skorch(net, X, Y).apply(3e-3)
+    assert net.lr == 0.1
+
+
 def test_a_rate_in_the_code_of_the_net_is_refused() -> None:
     """Where `net.lr` is not used, a sentence says where the rate stands."""
 
@@ -96,39 +113,38 @@ def test_a_rate_in_the_code_of_the_net_is_refused() -> None:
     with pytest.raises(ValueError, match=r"with the rate 0.7 and not with its lr, 0.1; .* or set 0.003 there"):
         adapters.skorch(net, X, Y).apply(3e-3)
     assert net.lr == 0.1
+    setup = adapters.skorch(net, X, Y)
+    net.fit(X, Y)
+    with pytest.raises(ValueError, match=r"with the rate 0.7 and not with its lr, 0.1"):
+        setup.apply(3e-3)
 
 
-# --- refusals ------------------------------------------------------------------------------------------------------------
+def test_a_rate_may_be_applied_again() -> None:
+    """The second rate takes the place of the first, also after the user's own, with the proportions as they were."""
+    net = classifier(optimizer__param_groups=GROUPS)
+    setup = adapters.skorch(net, X, Y)
+    setup.apply(0.2)
+    assert setup.apply(0.05) == ["lr", "optimizer__param_groups"]
+    assert noted(net.fit(X, Y)).rates[0] == pytest.approx([0.05, 0.0125, 0.0125])
+    net = classifier()
+    setup = adapters.skorch(net, X, Y)
+    net.set_params(lr=0.02)
+    assert setup.apply(0.05) == ["lr"]
+    assert noted(net.fit(X, Y)).rates[0] == [0.05]
 
 
-def test_a_pipeline_is_told_to_give_its_net() -> None:
-    """The sentence has the two expressions, and they work."""
-    pipe = make_pipeline(StandardScaler(), classifier())
-    with pytest.raises(
-        TypeError, match=r"got .*Pipeline.* the last step, pipe\[-1\], .* pipe\[:-1\].fit_transform\(X\)"
-    ):
-        adapters.skorch(pipe, X, Y)
-    records = range_test(**adapters.skorch(pipe[-1], pipe[:-1].fit_transform(X), Y), num_steps=10, progress=False)
-    assert records.stop_reason in ("completed", "diverged")
-
-
-def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test runs in one process."""
-    monkeypatch.setattr(skorch_net, "is_alone", lambda: False)
-    with pytest.raises(ValueError, match="runs in one process; start it without a launcher"):
-        adapters.skorch(classifier(), X, Y)
-
-
-def test_a_step_of_its_own_with_an_accelerator_is_refused() -> None:
-    """Its updates would be the accelerator's."""
-
-    class Own(AccelerateMixin, skorch.NeuralNetClassifier):
-        def train_step_single(self, batch: Any, **more: Any) -> Any:
-            """Train in another way."""
-
-    net = classifier(Own, accelerator=new_accelerator(), device=None)
-    with pytest.raises(ValueError, match="must make its updates as skorch does, got Own with train_step_single; find"):
-        adapters.skorch(net, X, Y)
+@pytest.mark.parametrize("is_trained", [False, True])
+def test_the_rate_goes_to_the_optimizer_that_the_net_has_by_then(is_trained: bool) -> None:
+    """A fit or new parameters after the test have made another optimizer than that of the test."""
+    net = classifier()
+    if is_trained:
+        net.fit(X, Y)
+    setup = adapters.skorch(net, X, Y)
+    range_test(**setup, num_steps=10, progress=False)
+    net.set_params(lr=0.02) if is_trained else net.fit(X, Y)
+    assert setup.apply(3e-3) == ["lr", "optimizer_"]
+    assert net.optimizer_.param_groups[0]["lr"] == 3e-3
+    assert noted(net.partial_fit(X, Y)).rates[0] == [3e-3]
 
 
 # --- the scripts of the first tutorials ----------------------------------------------------------------------------------
