@@ -82,11 +82,11 @@ def unshared_gradients(tensors: Iterable[torch.Tensor]) -> dict[int, torch.Tenso
 
 def _references(tensor: torch.Tensor) -> tuple[int, ...] | None:
     """Count the references to the tensor's gradient and its storage, those of Python, of C++ and weak ones."""
-    grad: Any = tensor.grad  # versions of torch differ in what they say of these private means, the only ones
+    grad: Any = tensor.grad  # not all versions of torch have types for the counts
     storage = storage_of(grad) if grad is not None else None
     if grad is None or storage is None:
         return None
-    in_torch: Any = torch._C  # noqa: SLF001  # as said
+    in_torch: Any = torch._C  # noqa: SLF001  # torch counts references by private means only
     counts = (grad._use_count(), in_torch._storage_Use_Count(storage._cdata))  # noqa: SLF001  # likewise
     return getrefcount(grad), getrefcount(storage), getweakrefcount(grad), *counts
 

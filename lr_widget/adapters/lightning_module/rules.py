@@ -232,8 +232,8 @@ def _own_hook(library: ModuleType, callback: Any) -> str | None:
 
 def accumulation_of(callbacks: Iterable[Any]) -> int | None:
     """Return the accumulation that a callback schedules for all epochs; None without such a callback."""
-    kinds = "GradientAccumulationScheduler"
-    found = [each.scheduling[0] for each in callbacks if kinds in [base.__name__ for base in type(each).__mro__]]
+    kind = "GradientAccumulationScheduler"
+    found = [each.scheduling[0] for each in callbacks if kind in [base.__name__ for base in type(each).__mro__]]
     return int(found[-1]) if found else None
 
 

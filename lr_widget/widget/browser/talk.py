@@ -27,9 +27,8 @@ class Talk:
         self._note: Note = {"kind": "info", "text": words.READY}
         self._refusal: tuple[str, Note] | None = None
         self._question: Question | None = None
-        self._told: tuple[float, str] | None = (
-            None  # the rate that the note is on, and the note once another is selected
-        )
+        # The rate that the note is on, and the note once another one is selected.
+        self._told: tuple[float, str] | None = None
 
     @property
     def note(self) -> Note:

@@ -27,12 +27,14 @@ class NamedObjects:
     """
 
     def __init__(self, objects: Iterable[Any]) -> None:
-        variables = _variables()
+        names: dict[int, list[str]] = {}
+        for name, value in _variables().items():
+            names.setdefault(id(value), []).append(name)
         self._named = [
-            (each, [name for name, value in variables.items() if value is each])
+            (each, names[id(each)])
             for given in objects
             for each in (given if type(given) in (list, tuple) else [given])
-            if not isinstance(each, _PLAIN)
+            if id(each) in names and not isinstance(each, _PLAIN)
         ]
 
     def remark(self) -> str:
